@@ -1,0 +1,44 @@
+# Every target makes the shared .venv when it is missing or no longer fits the lock.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PACKAGES := src/rtp server/rtp_server commands/rtp_commands
+JOBS ?= 2
+
+# Without bytecode every start of every process costs double.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install test prove check bench docs lock venv
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+venv:
+	@$(PYTHON) tools/venv.py
+
+install: venv ## Make .venv with everything in it; then .venv/bin/rtp runs
+	@$(BIN)/rtp --version
+
+test: venv ## Run the tests with coverage (ARGS="tests/users -k email" narrows)
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered --cov-fail-under=80 $(ARGS)
+
+prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|install|fuzz)
+	$(BIN)/python -m pytest --prove $(or $(SUITE),all) $(ARGS)
+
+check: venv ## Lint, types, import contracts, documentation
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/docs
+
+docs: venv ## Write the generated pages of docs/reference
+	$(BIN)/python -m tools.reference
+
+bench: venv ## Measure; every figure is a ratio of one run (QUICK=1, CASE=name)
+	@$(BIN)/python -m compileall -q $(PACKAGES) $(wildcard .venv/lib/python3*/site-packages) || true
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(CASE),--case $(CASE))
+
+lock: ## Write both locks anew from pyproject.toml
+	$(PYTHON) tools/lock.py

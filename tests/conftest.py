@@ -1,0 +1,78 @@
+"""What every test gets: the fixtures of rtp.testing, the level it belongs to, and the long proofs set apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+SUITES = ("races", "kills", "mutants", "experiments", "install", "fuzz")
+SERVICES = {"services", "database", "frame", "api", "valkey"}
+TESTS = Path(__file__).parent
+
+_tests_per_level: Counter[str] = Counter()
+_seconds_per_suite: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rtp")
+    group.addoption("--prove", choices=[*SUITES, "all"], help="run the long proofs of one suite, or of all")
+    group.addoption("--sample", action="store_true", help="of the proofs, only the bounded share that CI runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept, left_out = [], []
+    for item in items:
+        item.user_properties.append(("level", level(item)))
+        (kept if is_wanted(config, item) else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
+    """Proofs run only when asked for; asked for, nothing else runs."""
+    wanted, marker = config.getoption("--prove"), item.get_closest_marker("prove")
+    if wanted is None or marker is None:
+        return wanted is None and marker is None
+    suite = marker.args[0]
+    if suite not in SUITES:
+        raise pytest.UsageError(f"{item.nodeid}: unknown suite {suite!r}, one of {', '.join(SUITES)}")
+    item.user_properties.append(("suite", suite))
+    return wanted in (suite, "all") and (marker.kwargs.get("sample", False) or not config.getoption("--sample"))
+
+
+def level(item: pytest.Item) -> str:
+    """Where a test stands: alone, with a database, through real processes, or over the documentation."""
+    if item.get_closest_marker("prove"):
+        return "proof"
+    area = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else "plugins"
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if area == "acceptance" or "instance" in fixtures:
+        return "acceptance"
+    if area in ("docs", "runtime", "cli", "plugins"):
+        return area
+    return "integration" if fixtures & SERVICES else "unit"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    properties = dict(report.user_properties)
+    if report.when == "call":
+        _tests_per_level[str(properties["level"])] += 1
+    if suite := properties.get("suite"):
+        _seconds_per_suite[str(suite)] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _tests_per_level:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(_tests_per_level.items()))
+        terminalreporter.write_line(f"tests per level: {counts}")
+    for suite, seconds in sorted(_seconds_per_suite.items()):
+        terminalreporter.write_line(f"proof {suite}: {seconds:.0f} s")
+
+
+@pytest.fixture
+def sampled(request: pytest.FixtureRequest) -> bool:
+    """Whether only the bounded share of a proof is wanted; a proof may then repeat less often."""
+    return bool(request.config.getoption("--sample"))

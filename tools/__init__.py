@@ -1,0 +1,1 @@
+"""What the repository needs around the code: its environment, its contracts, its generated pages."""
