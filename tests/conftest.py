@@ -33,14 +33,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
     """Proofs run only when asked for; asked for, nothing else runs."""
-    wanted, marker = config.getoption("--prove"), item.get_closest_marker("prove")
-    if wanted is None or marker is None:
-        return wanted is None and marker is None
-    suite = marker.args[0]
+    wanted, markers = config.getoption("--prove"), list(item.iter_markers("prove"))
+    if wanted is None or not markers:
+        return wanted is None and not markers
+    suite, in_sample = markers[0].args[0], any(marker.kwargs.get("sample") for marker in markers)
     if suite not in SUITES:
         raise pytest.UsageError(f"{item.nodeid}: unknown suite {suite!r}, one of {', '.join(SUITES)}")
     item.user_properties.append(("suite", suite))
-    return wanted in (suite, "all") and (marker.kwargs.get("sample", False) or not config.getoption("--sample"))
+    return wanted in (suite, "all") and (in_sample or not config.getoption("--sample"))
 
 
 def level(item: pytest.Item) -> str:
