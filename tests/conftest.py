@@ -12,7 +12,7 @@ SERVICES = {"services", "database", "frame", "api", "valkey"}
 TESTS = Path(__file__).parent
 
 _tests_per_level: Counter[str] = Counter()
-_seconds_per_suite: Counter[str] = Counter()
+_seconds_per_suite: dict[str, float] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         item.user_properties.append(("level", level(item)))
         (kept if is_wanted(config, item) else left_out).append(item)
@@ -57,11 +58,11 @@ def level(item: pytest.Item) -> str:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    properties = dict(report.user_properties)
+    properties = {name: str(value) for name, value in report.user_properties}
     if report.when == "call":
-        _tests_per_level[str(properties["level"])] += 1
+        _tests_per_level[properties["level"]] += 1
     if suite := properties.get("suite"):
-        _seconds_per_suite[str(suite)] += report.duration
+        _seconds_per_suite[suite] = _seconds_per_suite.get(suite, 0) + report.duration
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

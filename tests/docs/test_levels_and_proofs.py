@@ -41,9 +41,14 @@ class Run:
         self.folder = folder
 
     def __call__(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rP", *arguments]
+        plugins = ["-p", "no:cacheprovider", "-p", "anyio.pytest_plugin"]
         done = subprocess.run(
-            command, cwd=self.folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "pytest", *plugins, "-v", "-rP", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout + done.stderr
 
