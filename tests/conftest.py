@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["rtp.testing.plugin"]
+
 SUITES = ("races", "kills", "mutants", "experiments", "install", "fuzz")
-SERVICES = {"services", "database", "frame", "api", "valkey"}
+SERVERS = {"services"}
 TESTS = Path(__file__).parent
 
 _tests_per_level: Counter[str] = Counter()
@@ -54,7 +56,7 @@ def level(item: pytest.Item) -> str:
         return "acceptance"
     if area in ("docs", "runtime", "cli", "plugins"):
         return area
-    return "integration" if fixtures & SERVICES else "unit"
+    return "integration" if fixtures & SERVERS else "unit"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,0 +1,120 @@
+"""The fixtures. Servers start only for tests that ask for them; a database is a test's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtp.db.engine import Database
+from rtp.db.frame import Frame
+from rtp.db.frames import Frames
+from rtp.kit import trace
+from rtp.kit.clock import FixedClock
+from rtp.permissions import LOCAL_OWNER
+from rtp.testing import servers
+from rtp.testing.keeper import Services
+from rtp.testing.pinned import close_sockets, pin_environment
+from rtp.testing.servers import Cloned
+
+INSTANT = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+"""Monday morning before the trading rooms open in New York: what the pinned clock says."""
+
+OpenFrame = Callable[..., AbstractAsyncContextManager[Frame]]
+_runs: list[Path] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controlling process of a run makes its folder; its workers find it in their environment."""
+    if not hasattr(config, "workerinput"):
+        _runs.append(servers.begin_run())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the run started."""
+    while _runs:
+        servers.end_run(_runs.pop())
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def pinned(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Environment, home and network are the same for every test."""
+    pin_environment(monkeypatch, tmp_path_factory.mktemp("home"))
+    close_sockets(monkeypatch)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands still; set `clock.instant` to move it."""
+    return FixedClock(INSTANT)
+
+
+@pytest.fixture(scope="session")
+def services() -> Services:
+    """PostgreSQL and Valkey of this run, the schema migrated once."""
+    return servers.services()
+
+
+@pytest.fixture
+def database(services: Services) -> Iterator[Cloned]:
+    """A migrated, empty database of this test's own, by the URLs of both roles."""
+    with servers.cloned(services) as clone:
+        yield clone
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    """An empty Valkey database that no other process of the run uses."""
+    import redis
+
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+    url = f"{services.redis_url}?db={number}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+async def frames(database: Cloned, clock: FixedClock) -> AsyncIterator[Frames]:
+    """Makes frames as a server process does, on the test's database and the pinned clock."""
+    opened = Database(database.app_url)
+    yield Frames(opened, clock)
+    await opened.close()
+
+
+@pytest.fixture
+def writing(frames: Frames) -> OpenFrame:
+    """Opens a frame that commits when its block ends: `async with writing() as frame:`."""
+
+    @asynccontextmanager
+    async def open_frame(operation: str = "tests.write", **options: Any) -> AsyncIterator[Frame]:
+        known: dict[str, Any] = {"principal": LOCAL_OWNER, "trace": trace.start(), "operation": operation}
+        async with frames.writing(**(known | options)) as frame:
+            yield frame
+
+    return open_frame
+
+
+@pytest.fixture
+async def frame(frames: Frames) -> AsyncIterator[Frame]:
+    """One open frame of the local owner; what the test does in it is rolled back."""
+    async with frames.database.writing() as connection:
+        yield Frame(
+            connection,
+            principal=LOCAL_OWNER,
+            trace=trace.start(),
+            operation="tests.write",
+            now=frames.clock.now(),
+            ids=frames.ids,
+        )
