@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from rtp.db.engine import Database
@@ -17,7 +18,8 @@ from rtp.db.frames import Frames
 from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.permissions import LOCAL_OWNER
-from rtp.testing import servers
+from rtp.settings import Settings
+from rtp.testing import asgi, servers
 from rtp.testing.keeper import Services
 from rtp.testing.pinned import close_sockets, pin_environment
 from rtp.testing.servers import Cloned
@@ -118,3 +120,31 @@ async def frame(frames: Frames) -> AsyncIterator[Frame]:
             now=frames.clock.now(),
             ids=frames.ids,
         )
+
+
+@pytest.fixture
+def settings(database: Cloned, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a server on the test's own database."""
+    return Settings(
+        home=str(tmp_path / "instance"),
+        database_url=database.app_url,
+        database_owner_url=database.owner_url,
+        redis_url=redis_url,
+    )
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[asgi.App]:
+    """The real application, started, on the test's own database."""
+    from rtp_server.app import create_app
+
+    made: Any = create_app(settings)
+    async with asgi.started(made):
+        yield made
+
+
+@pytest.fixture
+async def api(app: asgi.App) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application as the local owner, over the instance's socket."""
+    async with asgi.client(app, socket=True) as client:
+        yield client
