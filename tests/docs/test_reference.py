@@ -1,0 +1,46 @@
+"""The generated pages of docs/reference are what the code says today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rtp.errors import RtpError
+from rtp.settings import Settings
+from tools.reference.pages import generated, stale
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return generated()
+
+
+def test_every_generated_page_is_up_to_date(pages: dict[str, str]) -> None:
+    old = [
+        name
+        for name, text in pages.items()
+        if not (REFERENCE / name).exists() or (REFERENCE / name).read_text() != text
+    ]
+    assert old == [], "run `make docs` and commit what it writes"
+
+
+def test_no_generated_page_outlives_its_source() -> None:
+    assert stale(REFERENCE) == [], "run `make docs`"
+
+
+def test_every_setting_is_documented_with_its_variable() -> None:
+    page = (REFERENCE / "settings.md").read_text()
+    assert [field.name for field in msgspec.structs.fields(Settings) if f"`RTP_{field.name.upper()}`" not in page] == []
+
+
+def test_every_error_has_a_message_of_its_own(pages: dict[str, str]) -> None:
+    assert f"`{RtpError.code()}`" in pages["errors.md"]
+    lines = pages["errors.md"].splitlines()[6:]
+    codes = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
+    messages = [line.split("|")[4].strip() for line in lines if line.startswith("|")]
+    assert len(codes) == len(set(codes)), "two errors share a code"
+    assert all(messages)
