@@ -1,0 +1,94 @@
+"""What the command line itself refuses, before or beside a server."""
+
+from __future__ import annotations
+
+from rtp.errors import Conflict, ExitCode, InvalidInput, NotFound, RtpError
+
+
+class Usage(InvalidInput):
+    """{what}"""
+
+    still = "Nothing was sent."
+
+
+class UnknownField(InvalidInput):
+    """There is no field {field}. There are: {known}."""
+
+    still = "Nothing was sent."
+
+
+class NoIds(InvalidInput):
+    """These things have no id to print. Their fields are: {known}."""
+
+    hint = "use another --output"
+
+
+class NoContext(NotFound):
+    """There is no context {key}. Known are: {known}."""
+
+    hint = "rtp context list"
+    still = "Nothing was sent."
+
+
+class InstanceMissing(RtpError):
+    """No server is known: no context is in use, RTP_URL is not set, and no instance runs on this machine."""
+
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+    hint = "rtp up"
+    still = "Nothing was sent."
+
+
+class ConfirmationNeeded(InvalidInput):
+    """This changes {environment} ({where}) and wants to be confirmed: {wanted}."""
+
+    hint = "{command}"
+    still = "Nothing was sent."
+
+
+class ConfirmationWrong(InvalidInput):
+    """The confirmation {given} is not {wanted}."""
+
+    still = "Nothing was changed."
+
+
+class NotConfirmed(RtpError):
+    """It was not confirmed."""
+
+    status = 400
+    exit_code = ExitCode.USAGE
+    still = "Nothing was changed."
+
+
+class PlanOfOtherCommand(Conflict):
+    """The plan {plan} is one of {operation}, not of this command."""
+
+    hint = "rtp api GET /plans/{plan}"
+    still = "Nothing was changed."
+
+
+class StillPending(RtpError):
+    """{what} is still {state} after {seconds} s."""
+
+    status = 504
+    exit_code = ExitCode.TIMED_OUT
+    still = "It was accepted and goes on; only the waiting ended."
+
+
+class EndedUnknown(RtpError):
+    """{what} is {state}: whether the other side did it is not known yet."""
+
+    status = 504
+    exit_code = ExitCode.UNKNOWN_OUTCOME
+    still = "Do not send it again by hand; it is being reconciled."
+
+
+class EndedFailed(RtpError):
+    """{what} ended {state}."""
+
+    status = 422
+    exit_code = ExitCode.REFUSED
+
+
+class Terminated(BaseException):
+    """The process was asked to end."""

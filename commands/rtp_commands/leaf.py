@@ -1,0 +1,118 @@
+"""What a command declares about itself: its operations, what it may ask, whether it can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal, TypeVar
+
+from rtp.operations import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
+Kind = Literal["read", "list", "write", "local"]
+AnyOperation = Operation[Any, Any]
+
+
+class Severity(Enum):
+    """How carefully a write asks: mild on prod, moderate also on staging, severe wants a value typed on both."""
+
+    MILD = "mild"
+    MODERATE = "moderate"
+    SEVERE = "severe"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a write whose work goes on is waited for: an operation to look again, and what its state means.
+
+    `param` is the name in the operation's path; the resource's `id` fills it.
+    """
+
+    operation: AnyOperation
+    param: str
+    done: frozenset[str]
+    failed: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    field: str = "state"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One command's declaration; `reversible` is the command that undoes it, None means final."""
+
+    kind: Kind
+    operations: tuple[AnyOperation, ...] = ()
+    severity: Severity = Severity.MILD
+    confirm: str | None = None
+    reversible: str | None = None
+    side_effects: str = ""
+    columns: tuple[str, ...] = ()
+    waiting: Waiting | None = None
+    exit_codes: tuple[int, ...] = field(default=())
+
+    def codes(self) -> list[int]:
+        """The exit codes that this command may end with."""
+        network = {3, 4, 13, 14} if self.operations else set()
+        by_kind = {"read": {5}, "list": set(), "write": {5, 6, 7, 9}, "local": set()}[self.kind]
+        return sorted({0, 1, 2, 130, 143} | network | by_kind | set(self.exit_codes))
+
+
+def read(
+    *operations: AnyOperation, columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
+) -> Callable[[F], F]:
+    """Declare a command that reads one thing."""
+    return _declare(Leaf("read", operations, columns=columns, exit_codes=exit_codes))
+
+
+def listing(
+    *operations: AnyOperation, columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
+) -> Callable[[F], F]:
+    """Declare a command that lists; `columns` are the fields of its table."""
+    return _declare(Leaf("list", operations, columns=columns, exit_codes=exit_codes))
+
+
+def write(
+    *operations: AnyOperation,
+    severity: Severity = Severity.MILD,
+    confirm: str | None = None,
+    reversible: str | None = None,
+    side_effects: str = "",
+    columns: tuple[str, ...] = (),
+    waiting: Waiting | None = None,
+    exit_codes: tuple[int, ...] = (),
+) -> Callable[[F], F]:
+    """Declare a command that changes something; `confirm` names the parameter to be typed when it is severe."""
+    if (severity is Severity.SEVERE) != (confirm is not None):
+        raise TypeError("a severe command names what is to be typed, and only a severe one does")
+    waits = {7, 9, 14} if waiting else set()
+    codes = tuple({*exit_codes, *waits})
+    return _declare(
+        Leaf("write", operations, severity, confirm, reversible, side_effects, columns, waiting, codes),
+    )
+
+
+def local(
+    *, side_effects: str = "", columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
+) -> Callable[[F], F]:
+    """Declare a command without an operation of the API; `side_effects` says what it changes, empty means nothing."""
+    return _declare(Leaf("local", side_effects=side_effects, columns=columns, exit_codes=exit_codes))
+
+
+def declaration(function: Any) -> Leaf:
+    """The declaration of a command's function.
+
+    Raises: TypeError for a function without one.
+    """
+    leaf = getattr(function, "rtp_leaf", None)
+    if not isinstance(leaf, Leaf):
+        raise TypeError(f"{function.__module__}.{function.__name__} is not declared with read, listing, write or local")
+    return leaf
+
+
+def _declare(leaf: Leaf) -> Callable[[F], F]:
+    def mark(function: F) -> F:
+        function.rtp_leaf = leaf  # type: ignore[attr-defined]
+        return function
+
+    return mark

@@ -1,0 +1,139 @@
+"""Tables and cards as lines of styled text, never wider than they may be; no I/O and no Rich here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rtp_commands.cells import Cell, cell, is_money
+from rtp_commands.words import pad, safe, width
+
+Span = tuple[str, str]
+Line = list[Span]
+GAP = "  "
+
+
+def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, columns_wide: int, terminal: bool) -> list[Line]:
+    """Rows under a heading; a row that does not fit is laid out as a card, and so are all when many do not."""
+    now = datetime.now(UTC)
+    cells = [[cell(name, pick(row, name), terminal=terminal, now=now) for name in columns] for row in rows]
+    widths = [max([width(name), *(width(row[place].text) for row in cells)]) for place, name in enumerate(columns)]
+    widths = _shrunk(widths, [width(name) for name in columns], cells, columns_wide)
+    fits = [all(width(one.text) <= limit for one, limit in zip(row, widths, strict=True)) for row in cells]
+    if sum(widths) + len(GAP) * (len(widths) - 1) > columns_wide or fits.count(False) * 4 > len(fits):
+        return [line for row in cells for line in [*_card(columns, row, columns_wide), []]][:-1]
+    right = [any(row[place].right for row in cells) for place in range(len(columns))]
+    lines = [_row([Cell(_title(name), right[place], "bold") for place, name in enumerate(columns)], widths)]
+    for row, fit in zip(cells, fits, strict=True):
+        lines += [_row(row, widths)] if fit else _card(columns, row, columns_wide)
+    return lines
+
+
+def _shrunk(widths: list[int], least: list[int], cells: list[list[Cell]], columns_wide: int) -> list[int]:
+    """Leave the few widest cells out of a column's width, as long as the sum is too much."""
+    widths, room = list(widths), columns_wide - len(GAP) * (len(widths) - 1)
+    dropped: set[int] = set()
+    while sum(widths) > room and len(dropped) * 4 <= len(cells):
+        place = max(range(len(widths)), key=lambda index: widths[index] - least[index])
+        dropped |= {index for index, row in enumerate(cells) if width(row[place].text) >= widths[place]}
+        left = [width(row[place].text) for index, row in enumerate(cells) if index not in dropped]
+        narrower = max([least[place], *(size for size in left if size < widths[place])])
+        if narrower >= widths[place]:
+            return widths
+        widths[place] = narrower
+    return widths
+
+
+def _row(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
+    line: Line = []
+    for place, (one, limit) in enumerate(zip(cells, widths, strict=True)):
+        last = place == len(widths) - 1
+        text = one.text if last and not one.right else pad(one.text, limit, right=one.right)
+        line += [(text, one.style), *([] if last else [(GAP, "")])]
+    return line
+
+
+def _card(columns: Sequence[str], row: Sequence[Cell], columns_wide: int) -> list[Line]:
+    return pairs([(_title(name), one) for name, one in zip(columns, row, strict=True)], columns_wide)
+
+
+def pairs(items: Sequence[tuple[str, Cell]], columns_wide: int) -> list[Line]:
+    """Names and values in two columns; long values go on below."""
+    left = max((width(name) for name, _ in items), default=0)
+    lines: list[Line] = []
+    for name, one in items:
+        chunks = _chunks(one.text, max(10, columns_wide - left - len(GAP)))
+        lines.append([(pad(name, left), "bold"), (GAP, ""), (chunks[0], one.style)])
+        lines += [[(" " * (left + len(GAP)), ""), (chunk, one.style)] for chunk in chunks[1:]]
+    return lines
+
+
+def card(resource: dict[str, Any], *, columns_wide: int, terminal: bool) -> list[Line]:
+    """One resource: its plain fields first, then each list of things as a table of its own."""
+    now = datetime.now(UTC)
+    plain = {name: value for name, value in resource.items() if not _things(value)}
+    lines = pairs(
+        [(_title(name), cell(name, value, terminal=terminal, now=now)) for name, value in flat(plain).items()],
+        columns_wide,
+    )
+    for name, value in resource.items():
+        if _things(value):
+            lines += [[], [(f"{_title(name)} ({len(value)})", "bold")]]
+            lines += table(_columns_of(value), value, columns_wide=columns_wide, terminal=terminal)
+    return lines
+
+
+def flat(resource: dict[str, Any]) -> dict[str, Any]:
+    """Inner objects as dotted names; money stays whole."""
+    result: dict[str, Any] = {}
+    for name, value in resource.items():
+        if isinstance(value, dict) and value and not is_money(value):
+            result |= {f"{name}.{inner}": kept for inner, kept in flat(value).items()}
+        else:
+            result[name] = value
+    return result
+
+
+def pick(resource: dict[str, Any], path: str) -> Any:
+    """The value at a dotted path, None where there is none."""
+    value: Any = resource
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return None
+        value = value[step]
+    return value
+
+
+def plain(lines: Sequence[Line]) -> str:
+    """The lines without colour."""
+    return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+
+
+def _things(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _columns_of(items: Sequence[dict[str, Any]]) -> list[str]:
+    names: dict[str, None] = {}
+    for item in items:
+        names |= dict.fromkeys(flat(item))
+    return list(names)
+
+
+def _title(name: str) -> str:
+    return safe(name)
+
+
+def _chunks(text: str, limit: int) -> list[str]:
+    chunks, current, used = [], "", 0
+    for character in text:
+        size = width(character)
+        if used + size > limit:
+            cut = current.rfind(" ") + 1 or len(current)
+            chunks.append(current[:cut].rstrip())
+            current = current[cut:]
+            used = width(current)
+        current += character
+        used += size
+    return [*chunks, current]

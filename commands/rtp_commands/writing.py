@@ -1,0 +1,223 @@
+"""One write, from the intent to its outcome: confirm, journal, send once, wait; and plans."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from rtp.client import ApiError, OutcomeUnknown, Unreachable
+from rtp.operations import Operation, Plan
+from rtp_commands import prompts
+from rtp_commands.call import Call, Planned, Result
+from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending
+from rtp_commands.journal import Ending, Intent, Journal, new_id, now
+from rtp_commands.leaf import Severity, Waiting
+
+if TYPE_CHECKING:
+    from rtp.client import Outcome
+
+B = TypeVar("B")
+R = TypeVar("R")
+PAUSE = 0.25
+_pause = threading.Event()
+
+
+def send(call: Call, op: Operation[B, R], body: B | None, params: dict[str, Any]) -> R:
+    """Send one write and return what it made.
+
+    Raises: Planned when it is only a dry run; ApiError, Unreachable, OutcomeUnknown; what waiting for it raises.
+    """
+    if call.flags.dry_run:
+        outcome = call.client.write(op, body, dry_run=True, reason=call.flags.reason, **params)
+        raise Planned(outcome.plan)
+    plan = _confirmed(call, op, body, params)
+    op_id = new_id()
+    intent = intent_of(call, op, op_id, body, params, plan)
+    outcome = recorded(
+        call,
+        intent,
+        lambda: call.client.write(op, body, key=intent.key, plan=plan, reason=call.flags.reason, op_id=op_id, **params),
+    )
+    value: Any = outcome.value
+    if call.leaf.waiting and call.flags.wait:
+        value = await_end(call, call.leaf.waiting, value, op_id)
+    _tell_done(call, outcome, value)
+    return value  # type: ignore[no-any-return]
+
+
+def intent_of(
+    call: Call, op: Operation[Any, Any], op_id: str, body: Any, params: dict[str, Any], plan: str | None
+) -> Intent:
+    """The journal's record of a write."""
+    from rtp.client import address
+
+    path, query = address(op.path, params)
+    asked = {"reason": call.flags.reason, "plan": plan}
+    return Intent(
+        id=op_id,
+        at=now(),
+        operation=op.id,
+        method=op.method,
+        path=path,
+        key=call.flags.idempotency_key or op_id,
+        context=call.target.name,
+        where=call.target.where,
+        query={name: str(value) for name, value in (query | asked).items() if value is not None},
+        body=msgspec.to_builtins(body, enc_hook=str) if body is not None else None,
+        command=["rtp", *sys.argv[1:]],
+    )
+
+
+def recorded(call: Call, intent: Intent, act: Any) -> Any:
+    """Put the intent into the journal, act, and note how it ended."""
+    journal = Journal(os.environ)
+    call.client  # noqa: B018 - a server that cannot be spoken to at all leaves no intent behind
+    journal.begin(intent)
+    try:
+        outcome = act()
+    except ApiError as error:
+        problem = error.problem()
+        journal.end(intent.id, Ending(at=now(), state="refused", code=problem.code, request_id=problem.request_id))
+        raise
+    except Unreachable as error:
+        journal.end(intent.id, Ending(at=now(), state="refused", code=error.code()))
+        raise
+    except OutcomeUnknown as error:
+        journal.end(intent.id, Ending(at=now(), state="unknown", code=error.code()))
+        raise
+    target = str(getattr(outcome.value, "id", "") or "")
+    journal.end(intent.id, Ending(at=now(), state="done", request_id=outcome.request_id, target=target))
+    return outcome
+
+
+def await_end(call: Call, waiting: Waiting, value: Any, op_id: str) -> Any:
+    """Look again until the state is a final one, or `--timeout` has passed.
+
+    Raises: StillPending (14), EndedUnknown (9), EndedFailed (7).
+    """
+    deadline = time.monotonic() + call.flags.timeout
+    while (state := str(getattr(value, waiting.field))) not in waiting.done | waiting.failed:
+        if time.monotonic() >= deadline:
+            kind = EndedUnknown if state in waiting.unknown else StillPending
+            raise kind(what=value.id, state=state, seconds=f"{call.flags.timeout:g}", hint=_look(call, value.id))
+        _pause.wait(PAUSE)
+        value = call.client.read(waiting.operation, **{waiting.param: value.id})
+    if state in waiting.failed:
+        raise EndedFailed(what=value.id, state=state, hint=_look(call, value.id))
+    return value
+
+
+def apply_plan(call: Call) -> Result:
+    """Carry out a stored plan by its id alone.
+
+    Raises: PlanOfOtherCommand.
+    """
+    plan_id = str(call.flags.plan)
+    shown = msgspec.json.decode(call.client.raw("GET", f"/plans/{plan_id}").content, type=Plan)
+    op = next((one for one in call.leaf.operations if one.id == shown.operation), None)
+    if op is None:
+        raise PlanOfOtherCommand(plan=plan_id, operation=shown.operation)
+    result = shown.result if isinstance(shown.result, dict) else {}
+    _ask(call, _typed_value(call, result))
+    op_id = new_id()
+    applying: Operation[Any, Any] = replace(op, method="POST", path="/plans/{plan_id}/apply", body=None)
+    intent = intent_of(call, applying, op_id, None, {"plan_id": plan_id}, None)
+    outcome = recorded(
+        call,
+        intent,
+        lambda: call.client.write(applying, key=intent.key, reason=call.flags.reason, op_id=op_id, plan_id=plan_id),
+    )
+    value = outcome.value
+    if call.leaf.waiting and call.flags.wait:
+        value = await_end(call, call.leaf.waiting, value, op_id)
+    _tell_done(call, outcome, value)
+    return Result(value)
+
+
+def show_plan(call: Call, plan: Plan) -> int:
+    """Print what a dry run found and how to carry it out."""
+    if call.output.format == "table":
+        from rtp_commands.receipt import lines
+
+        call.output.lines(lines(plan, reversible=undo(call, None), wide=call.output.wide))
+    else:
+        call.output.one(plan)
+    sys.stdout.flush()
+    verb = " ".join(word for word in sys.argv[1:3] if not word.startswith("-"))
+    call.say(f"Nothing was changed. Carry it out until {plan.expires_at}: rtp {verb} --plan {plan.id}")
+    return 0
+
+
+def undo(call: Call, value: Any) -> str:
+    """The command that undoes this one, with what is known filled in; or that it is final."""
+    if call.leaf.reversible is None:
+        return "final: it cannot be undone"
+    text = call.leaf.reversible
+    known = {name.upper(): str(given) for name, given in call.given.items() if isinstance(given, str)}
+    known |= {"ID": str(getattr(value, "id", "ID"))}
+    return "undo: " + " ".join(known.get(word, word) for word in text.split())
+
+
+def _tell_done(call: Call, outcome: Outcome[Any], value: Any) -> None:
+    if outcome.replayed:
+        call.say("Replayed: this is the stored answer; nothing was done again.")
+        return
+    name = str(getattr(value, "id", "") or "")
+    call.say(f"Done{': ' + name if name else ''} ({undo(call, value)}).")
+
+
+def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str, Any]) -> str | None:
+    """Ask where it is due, on a terminal after a preview whose plan is then what is carried out."""
+    if call.flags.plan or not _asks(call):
+        return call.flags.plan
+    if not prompts.interactive():
+        _ask(call, _typed_value(call, {}))
+        return None
+    planned = call.client.write(op, body, dry_run=True, reason=call.flags.reason, **params).plan
+    if planned is None:
+        return None
+    from rtp_commands.receipt import text
+
+    call.say(text(planned, reversible=undo(call, None), wide=call.output.wide))
+    _ask(call, _typed_value(call, planned.result if isinstance(planned.result, dict) else {}))
+    return planned.id
+
+
+def _asks(call: Call) -> bool:
+    mild = call.leaf.severity is not Severity.SEVERE
+    return not (mild and call.flags.yes) and prompts.wanted(call.leaf.severity, environment(call))
+
+
+def _ask(call: Call, value: str) -> None:
+    if _asks(call):
+        prompts.confirm(call, environment(call), value)
+
+
+def environment(call: Call) -> str:
+    """The class of the environment, as the server says."""
+    answer = msgspec.json.decode(call.client.raw("GET", "/whoami").content)
+    return str(answer.get("environment", "prod"))
+
+
+def _typed_value(call: Call, result: dict[str, Any]) -> str:
+    name = call.leaf.confirm or ""
+    given = call.given.get(name)
+    if given is not None:
+        return str(getattr(given, "text", given))
+    value = result.get(name, "")
+    if isinstance(value, dict):
+        from rtp_commands.cells import money
+
+        return money(value).partition(" ")[0].replace(",", "")
+    return str(value)
+
+
+def _look(call: Call, target: str) -> str:
+    noun = call.leaf.operations[0].area
+    return f"rtp {noun} show {target}"

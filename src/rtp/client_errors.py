@@ -1,0 +1,81 @@
+"""What can go wrong between a client and a server."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rtp.errors import EXIT_BY_STATUS, ExitCode, Problem, RtpError
+
+
+class ApiError(RtpError):
+    """The server refused the request."""
+
+    def __init__(self, problem: Problem | None, *, status: int, where: str) -> None:
+        self._problem = problem or Problem(
+            status=status,
+            code="foreign_answer",
+            detail=f"{where} answered {status}, and not in the form of an rtp server.",
+            hint="rtp context show",
+            exit_code=int(EXIT_BY_STATUS.get(status, ExitCode.UNEXPECTED)),
+        )
+        super().__init__()
+
+    @property
+    def message(self) -> str:
+        """What the server said."""
+        return self._problem.detail
+
+    def problem(self, request_id: str = "") -> Problem:
+        """The problem as the server sent it."""
+        return self._problem
+
+
+class Unreachable(RtpError):
+    """No server answers at {where}: {why}"""
+
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+    retryable = True
+    still = "Nothing was sent that could change anything."
+    hint = "rtp status"
+
+
+class ServerTimedOut(RtpError):
+    """The server at {where} did not answer within {seconds} s."""
+
+    status = 504
+    exit_code = ExitCode.TIMED_OUT
+    retryable = True
+    still = "Nothing was changed."
+    hint = "repeat it with a longer --timeout"
+
+
+class OutcomeUnknown(RtpError):
+    """The change was sent to {where}, but no answer came back: {why}"""
+
+    status = 504
+    exit_code = ExitCode.UNKNOWN_OUTCOME
+    still = "It may have been carried out. Do not send it again by hand; the retry repeats it safely."
+    hint = "rtp retry {op}"
+
+
+class InsecureTarget(RtpError):
+    """{url} is not https, and only loopback may be spoken to without it."""
+
+    status = 400
+    exit_code = ExitCode.USAGE
+    still = "Nothing was sent."
+    hint = "rtp context add NAME --url https://…"
+
+
+def problem_of(status: int, content: bytes, content_type: str, request_id: str) -> Problem | None:
+    """The problem in an answer, or None when something else than an rtp server gave it."""
+    if not content_type.startswith("application/problem+json"):
+        return None
+    try:
+        problem = msgspec.json.decode(content, type=Problem)
+    except msgspec.MsgspecError:
+        return None
+    problem.status = status
+    problem.request_id = problem.request_id or request_id
+    return problem
