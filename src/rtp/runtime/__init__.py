@@ -1,0 +1,1 @@
+"""Starting and watching PostgreSQL, Valkey, the API and the worker; the instance folder."""

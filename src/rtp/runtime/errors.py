@@ -1,0 +1,107 @@
+"""What can go wrong between `rtp up` and a healthy instance."""
+
+from __future__ import annotations
+
+from rtp.errors import Conflict, ExitCode, NotAllowed, NotFound, RtpError, Unavailable
+
+
+class HomeNotWritable(NotAllowed):
+    """The instance folder {path} cannot be written: {why}."""
+
+    hint = "RTP_HOME=FOLDER rtp up, with a folder that you own"
+    still = "Nothing was started."
+
+
+class FolderNotPrivate(NotAllowed):
+    """The folder {path} belongs to someone else or is open to others ({why})."""
+
+    hint = "ls -ld {path}; remove it or make it yours with mode 0700"
+    still = "Nothing was started."
+
+
+class InstanceDamaged(RtpError):
+    """The file {path} of this instance cannot be read: {why}."""
+
+    hint = "Restore {path} from a backup, or start another instance: RTP_HOME=FOLDER rtp up"
+    still = "Nothing was started."
+
+
+class DiskFull(RtpError):
+    """The disk that holds {path} is full: {free_mb} MB are free, {needed_mb} MB are needed."""
+
+    hint = "df -h {path}"
+    still = "Nothing was written."
+
+
+class PortTaken(Conflict):
+    """Port {port} on 127.0.0.1 is in use by another program."""
+
+    hint = "ss -ltnp 'sport = :{port}'; or choose another port: RTP_PORT=0 rtp up"
+    still = "Nothing was started."
+
+
+class BinaryMissing(RtpError):
+    """The program {name} is missing: looked in {where}."""
+
+    hint = "{way_out}"
+    still = "Nothing was started."
+
+
+class OtherMajorVersion(Conflict):
+    """The data in {data} is of PostgreSQL {was}, the programs in {bin} are PostgreSQL {found}."""
+
+    hint = "RTP_PG_BIN=FOLDER_WITH_POSTGRESQL_{was} rtp up, then move the data with pg_dump"
+    still = "Nothing was started; the data is untouched."
+
+
+class RootCannotRunPostgres(NotAllowed):
+    """PostgreSQL refuses to run as root, and neither a user namespace nor another account can be used: {why}."""
+
+    hint = "Run rtp as an ordinary user, or set RTP_DATABASE_URL and RTP_DATABASE_OWNER_URL"
+    still = "Nothing was started."
+
+
+class InitFailed(RtpError):
+    """The database could not be created in {data}: {why}"""
+
+    hint = "rtp doctor"
+    still = "The half-made folder was removed."
+
+
+class ServiceDidNotStart(RtpError):
+    """The service {service} did not start: {why}"""
+
+    hint = "rtp logs {service}"
+    still = "Everything that was started has been stopped again."
+
+
+class NotReadyInTime(Unavailable):
+    """The instance was not ready after {seconds} s; waiting for: {waiting_for}."""
+
+    exit_code = ExitCode.TIMED_OUT
+    hint = "rtp status; rtp logs"
+    still = "The instance keeps running."
+
+
+class StopFailed(RtpError):
+    """These processes of the instance could not be ended: {pids}."""
+
+    hint = "ps -o pid,user,stat,args -p {pids}"
+
+
+class InstanceRunning(Conflict):
+    """An instance is running in {home}."""
+
+    hint = "rtp down"
+
+
+class NotRunning(Unavailable):
+    """No instance is running in {home}."""
+
+    hint = "rtp up"
+
+
+class NoSuchService(NotFound):
+    """There is no service {key}; there are: {known}."""
+
+    hint = "rtp status"

@@ -1,0 +1,246 @@
+"""The kinds of process that `rtp up` keeps running, as a table of rows."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import rtp
+from rtp.runtime import adopt, errors, pg_create, postgres, probe, tied, valkey
+from rtp.runtime.preloader import Preloader
+from rtp.runtime.site import Site, python
+from rtp.runtime.tails import log_end
+
+GENTLY: adopt.Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+PROVIDER = "rtp.payments.sandbox"
+
+
+class Service(Protocol):
+    """One process that is kept running."""
+
+    name: str
+    version: str
+    stop_steps: adopt.Steps
+
+    async def start(self) -> int:
+        """Start it, or adopt it where it still runs; its pid."""
+        ...
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """How it does, asked of itself; called in a thread."""
+        ...
+
+    def log(self) -> Path:
+        """Its log file."""
+        ...
+
+
+class PostgresService:
+    """PostgreSQL, created on the first start."""
+
+    name = "postgres"
+    stop_steps = postgres.STOP
+
+    def __init__(self, site: Site) -> None:
+        assert site.postgres is not None
+        self.server = site.postgres
+        self.site = site
+        self.version = self.server.programs.version()
+
+    async def start(self) -> int:
+        """Adopt, or create and start."""
+        if (pid := self.server.running()) is not None:
+            return pid
+        if not self.server.created:
+            secrets = self.site.instance.secrets()
+            await asyncio.to_thread(pg_create.create, self.server, secrets, durable=self.site.durable)
+        pg_create.require_space(self.server.data, pg_create.NEEDED_TO_RUN_MB)
+        return self.server.start().pid
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """Whether it takes connections."""
+        return "up" if self.server.ready() else "degraded"
+
+    def log(self) -> Path:
+        """The server's own log."""
+        return self.server.log
+
+
+class ValkeyService:
+    """Valkey, the cache."""
+
+    name = "valkey"
+    stop_steps = valkey.STOP
+
+    def __init__(self, site: Site) -> None:
+        assert site.valkey is not None
+        self.server = site.valkey
+        self.version = valkey.version(self.server.program)
+
+    async def start(self) -> int:
+        """Adopt or start."""
+        if (pid := self.server.running()) is not None:
+            return pid
+        return self.server.start().pid
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """Whether it answers PING."""
+        return "up" if self.server.ready() else "degraded"
+
+    def log(self) -> Path:
+        """The server's own log."""
+        return self.server.log
+
+
+class TiedService:
+    """A Python module as a child that ends with the supervisor."""
+
+    version = rtp.__version__
+    stop_steps = GENTLY
+
+    def __init__(self, site: Site, name: str, module: str) -> None:
+        self.site = site
+        self.name = name
+        self.module = module
+
+    def words(self) -> tuple[str, ...]:
+        """What its command line, and only its, contains."""
+        return (*tied.words(str(self.site.instance.home)), self.module)
+
+    def spawn(self, *rest: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+        """Start the module, after ending what an earlier supervisor left of it."""
+        for pid in adopt.find(self.words()):
+            adopt.end(pid, GENTLY)
+        home = str(self.site.instance.home)
+        with self.log().open("ab") as log:
+            return subprocess.Popen(
+                python("rtp.runtime.tied", "--home", home, str(os.getpid()), self.module, *rest),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.site.environment(),
+                cwd="/",
+                start_new_session=True,
+                pass_fds=keep,
+                umask=0o077,
+            )
+
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.site.instance.logs / f"{self.name}.log"
+
+
+class ProviderService(TiedService):
+    """The sandbox payment provider."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "provider", PROVIDER)
+
+    async def start(self) -> int:
+        """Start it on its port."""
+        return self.spawn("--port", str(self.site.provider_port)).pid
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """Whether it answers HTTP."""
+        return "up" if probe.http_status(self.site.provider_url, "/health/live") else "degraded"
+
+
+class PreloaderService(TiedService):
+    """The child that has imported the server and forks API and worker."""
+
+    def __init__(self, site: Site, preloader: Preloader) -> None:
+        super().__init__(site, "preloader", "rtp_server.processes")
+        self.preloader = preloader
+
+    async def start(self) -> int:
+        """Start it with its end of the control pair and the listening sockets."""
+        with self.preloader.connect() as theirs:
+            numbers = (theirs.fileno(), *(listener.fileno() for listener in self.site.listeners))
+            return self.spawn(*map(str, numbers), keep=numbers).pid
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """Whether it has imported the server."""
+        return "up" if self.preloader.loaded.is_set() else "starting"
+
+
+class ForkedService:
+    """An API process or the worker."""
+
+    version = rtp.__version__
+    stop_steps = GENTLY
+
+    def __init__(self, site: Site, preloader: Preloader, name: str, role: Literal["api", "worker"]) -> None:
+        self.site = site
+        self.preloader = preloader
+        self.name = name
+        self.role = role
+
+    async def start(self) -> int:
+        """Fork it once the server is imported and the database prepared."""
+        await self.preloader.loaded.wait()
+        await self.preloader.prepared.wait()
+        return await self.preloader.fork(self.name, self.role)
+
+    def ready(self) -> Literal["up", "degraded", "starting"]:
+        """The API is asked; the worker has no socket, so it is up while it runs."""
+        if self.role == "worker":
+            return "up"
+        if probe.http_status(self.site.api_socket, "/health/ready") == 200:
+            return "up"
+        alive = probe.http_status(self.site.api_socket, "/health/live") == 200
+        return "degraded" if alive else "starting"
+
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.site.instance.logs / f"{self.role}.log"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of process: the module it needs, whether a setting replaces it, and how its services are made."""
+
+    name: str
+    module: str
+    external: Callable[[Site], bool]
+    build: Callable[[Site, Preloader], list[Service]]
+
+
+def _apis(site: Site, preloader: Preloader) -> list[Service]:
+    names = ["api", *(f"api-{number}" for number in range(2, site.settings.api_processes + 1))]
+    return [ForkedService(site, preloader, name, "api") for name in names]
+
+
+ROWS = (
+    Row("postgres", "", lambda site: site.postgres is None, lambda site, _: [PostgresService(site)]),
+    Row("valkey", "", lambda site: site.valkey is None, lambda site, _: [ValkeyService(site)]),
+    Row("provider", PROVIDER, lambda site: bool(site.settings.provider_url), lambda site, _: [ProviderService(site)]),
+    Row("preloader", "rtp_server.app", lambda _: False, lambda site, pre: [PreloaderService(site, pre)]),
+    Row("api", "rtp_server.app", lambda _: False, _apis),
+    Row(
+        "worker", "rtp_server.worker", lambda _: False, lambda site, pre: [ForkedService(site, pre, "worker", "worker")]
+    ),
+)
+STOP_ORDER = ("api", "worker", "provider", "preloader", "valkey", "postgres")
+
+
+def available(row: Row) -> bool:
+    """Whether the row's module is installed."""
+    if not row.module:
+        return True
+    try:
+        return importlib.util.find_spec(row.module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def failure(service: Service, why: str) -> errors.ServiceDidNotStart:
+    """Why a service did not start, with the end of its log."""
+    end = log_end(service.log(), 3).replace("\n", " | ")
+    return errors.ServiceDidNotStart(service=service.name, why=f"{why}; its log ends: {end}" if end else why)
