@@ -55,6 +55,19 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
 }
 
 
+EXIT_BY_STATUS: dict[int, ExitCode] = {
+    400: ExitCode.USAGE,
+    401: ExitCode.NOT_LOGGED_IN,
+    403: ExitCode.NOT_ALLOWED,
+    404: ExitCode.NOT_FOUND,
+    405: ExitCode.USAGE,
+    409: ExitCode.CONFLICT,
+    413: ExitCode.USAGE,
+    422: ExitCode.REFUSED,
+    503: ExitCode.UNREACHABLE,
+}
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An error as it crosses the API (RFC 9457), with rtp's own members.
 
@@ -84,6 +97,12 @@ class RtpError(Exception):
     retryable: ClassVar[bool] = False
     hint: ClassVar[str] = ""
     still: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """An error that names only its status exits with the code that goes with it."""
+        super().__init_subclass__(**kwargs)
+        if "status" in cls.__dict__ and "exit_code" not in cls.__dict__:
+            cls.exit_code = EXIT_BY_STATUS.get(cls.status, ExitCode.UNEXPECTED)
 
     def __init__(self, *, fields: dict[str, str] | None = None, hint: str | None = None, **params: Any) -> None:
         self.params = params
@@ -136,14 +155,12 @@ class InvalidInput(RtpError):
     """The input is not valid: {what}"""
 
     status = 400
-    exit_code = ExitCode.USAGE
 
 
 class NotLoggedIn(RtpError):
     """No valid token came with the request."""
 
     status = 401
-    exit_code = ExitCode.NOT_LOGGED_IN
     hint = "rtp context add NAME --url URL --token-file FILE, or set RTP_TOKEN"
 
 
@@ -151,7 +168,6 @@ class NotAllowed(RtpError):
     """The role {role} may not {permission}."""
 
     status = 403
-    exit_code = ExitCode.NOT_ALLOWED
     still = "Nothing was changed."
 
 
@@ -159,7 +175,6 @@ class NotFound(RtpError):
     """There is no {noun} {key}."""
 
     status = 404
-    exit_code = ExitCode.NOT_FOUND
     still = "Nothing was changed."
 
 
@@ -167,7 +182,6 @@ class Conflict(RtpError):
     """The {noun} {key} is no longer what the request assumed."""
 
     status = 409
-    exit_code = ExitCode.CONFLICT
     still = "Nothing was changed."
 
 
@@ -175,7 +189,6 @@ class Refused(RtpError):
     """A business rule refuses this: {what}"""
 
     status = 422
-    exit_code = ExitCode.REFUSED
     still = "Nothing was changed."
 
 
@@ -183,7 +196,6 @@ class TooLarge(RtpError):
     """The request body is larger than {limit} bytes."""
 
     status = 413
-    exit_code = ExitCode.USAGE
     still = "Nothing was changed."
 
 
@@ -191,6 +203,5 @@ class Unavailable(RtpError):
     """{what} cannot be reached."""
 
     status = 503
-    exit_code = ExitCode.UNREACHABLE
     retryable = True
     hint = "rtp status"

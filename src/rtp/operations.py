@@ -15,13 +15,16 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Kind = Literal["read", "list", "write"]
+Media = Literal["json", "ndjson"]
 
 
 @dataclass(frozen=True)
 class Operation(Generic[B, R]):
     """One entry of the API: `body` and `returns` are msgspec types; a list returns the type of one item.
 
-    `money` makes the Idempotency-Key required. `status` is the HTTP status of success.
+    `money` makes the Idempotency-Key required. `status` is the HTTP status of success. `media` says how the body
+    travels: JSON of `body`, or NDJSON with one `body` a line, handed to the service as bytes. `secret` names a field
+    of the answer that is shown once: it is neither stored, planned nor replayed.
     """
 
     id: str
@@ -32,6 +35,8 @@ class Operation(Generic[B, R]):
     kind: Kind = "write"
     money: bool = False
     status: int = 200
+    media: Media = "json"
+    secret: str = ""
 
     @property
     def area(self) -> str:
@@ -58,9 +63,13 @@ def write(
     body: type[B] | None = None,
     money: bool = False,
     status: int = 200,
+    media: Media = "json",
+    secret: str = "",
 ) -> Operation[B, R]:
     """A change; runs in one frame, knows `dry_run`, `plan` and the Idempotency-Key."""
-    return Operation(id, method, path, returns, body=body, money=money, status=status)
+    return Operation(
+        id, method, path, returns, body=body, money=money, status=status, media=media, secret=secret
+    )
 
 
 class Page(msgspec.Struct, Generic[R_co], kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtp.errors import Conflict, ExitCode, NotAllowed, NotFound, RtpError, Unavailable
+from rtp.errors import Conflict, ExitCode, InvalidInput, NotAllowed, NotFound, RtpError, Unavailable
 
 
 class HomeNotWritable(NotAllowed):
@@ -105,3 +105,10 @@ class NoSuchService(NotFound):
     """There is no service {key}; there are: {known}."""
 
     hint = "rtp status"
+
+
+class ProgramMissing(InvalidInput):
+    """There is no program {program}."""
+
+    hint = "rtp up --ephemeral -- PROGRAM ARGUMENTS"
+    still = "Nothing was started."

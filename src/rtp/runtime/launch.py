@@ -56,10 +56,12 @@ def up(
     *,
     seconds: float = READY_SECONDS,
     progress: Progress = lambda _: None,
-    lifeline: int = -1,
+    throwaway: int = -1,
     demo: bool = False,
 ) -> Started:
     """Start the instance in the background, or wait for the one that already runs.
+
+    `throwaway` is a file descriptor: when its other end closes, the instance stops and removes itself.
 
     Raises: HomeNotWritable and the other errors of starting, StartFailed, NotReadyInTime.
     """
@@ -69,7 +71,7 @@ def up(
     already = lock.holder(instance.lock_file) is not None
     if not already:
         try:
-            _start(instance, settings, deadline, progress, lifeline)
+            _start(instance, settings, deadline, progress, throwaway)
         except StartFailed as failed:
             if failed.problem().code != errors.InstanceRunning.code():
                 raise
@@ -88,7 +90,7 @@ def _start(instance: Instance, settings: Settings, deadline: float, progress: Pr
             stdout=output,
             stderr=output,
             cwd="/",
-            env=os.environ | exported(settings),
+            env=exported(settings),
             start_new_session=True,
             pass_fds=(writer, lifeline) if lifeline >= 0 else (writer,),
             umask=0o077,

@@ -57,6 +57,21 @@ class Programs:
             raise _missing(self.bin, f"a working postgres ({answer.stderr.strip() or 'no version'})")
         return found[1]
 
+    def major(self) -> int:
+        """Major version of the server program."""
+        return int(self.version().split(".")[0])
+
+
+def require_major(data: Path, was: int, found: Programs) -> None:
+    """Refuse programs that cannot open the data.
+
+    Raises: OtherMajorVersion.
+    """
+    if found.major() != was:
+        raise errors.OtherMajorVersion(
+            noun="database", key=data, data=data, was=was, bin=found.bin, found=found.major()
+        )
+
 
 def programs(pg_bin: str = "") -> Programs:
     """The programs of RTP_PG_BIN if given, else the wheel's.

@@ -51,9 +51,8 @@ def require_space(folder: Path, needed_mb: int = NEEDED_MB) -> None:
 
 
 def _initdb(server: Postgres, data: Path, *, durable: bool) -> None:
-    major = int(server.programs.version().split(".")[0])
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    if major < FIRST_MAJOR_WITH_BUILTIN_LOCALE:
+    if server.programs.major() < FIRST_MAJOR_WITH_BUILTIN_LOCALE:
         locale = ["--locale=C.UTF-8"]
     sync = [] if durable else ["--no-sync"]
     words = [*server.programs.command("initdb"), "-D", str(data), "-U", "postgres", "--encoding=UTF8"]

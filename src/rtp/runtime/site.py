@@ -56,9 +56,7 @@ class Site:
     def environment(self) -> dict[str, str]:
         """The children's environment: settings and URLs, never a token of whoever called `rtp up`."""
         secrets = self.instance.secrets()
-        values = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
-        values |= exported(self.settings)
-        values |= {
+        values = exported(self.settings) | {
             "RTP_HOME": str(self.instance.home),
             "RTP_ENVIRONMENT": self.file.environment,
             "RTP_PORT": str(self.file.port),
@@ -73,14 +71,11 @@ class Site:
         return {name: value for name, value in values.items() if name not in NOT_FOR_CHILDREN}
 
 
-def _is_foreign(name: str) -> bool:
-    return name.startswith(("PG", "RTP_"))
-
-
 def exported(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, so that children need no file to read them from."""
-    values = ((name, getattr(settings, name)) for name in settings.__struct_fields__)
-    return {f"RTP_{name.upper()}": str(value) for name, value in values if value not in ("", 0)}
+    """Our environment with exactly these settings in it, and without libpq's variables, which would go over our URLs."""
+    values = {f"RTP_{name.upper()}": str(getattr(settings, name)) for name in settings.__struct_fields__}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG") and name not in values}
+    return kept | {name: value for name, value in values.items() if value not in ("", "0")}
 
 
 def python(module: str, *rest: str) -> list[str]:
@@ -120,10 +115,9 @@ def _postgres(site: Site) -> Postgres:
         sockets = Path(f"/tmp/rtp-{found.launcher.uid}-{_digest(site.instance.home)}")  # noqa: S108 - verified
         _owned(sockets, found.launcher.uid, found.launcher.gid)
     server = Postgres(found, data, sockets, log)
-    major = int(found.version().split(".")[0])
-    if server.created and server.major != major:
-        raise errors.OtherMajorVersion(data=data, was=server.major, bin=found.bin, found=major)
-    file.pg_major, file.pg_bin = major, str(found.bin)
+    if server.created:
+        pg_binaries.require_major(data, server.major, found)
+    file.pg_major, file.pg_bin = found.major(), str(found.bin)
     return server
 
 

@@ -38,6 +38,7 @@ class Status(msgspec.Struct, kw_only=True):
     socket: str = ""
     environment: Literal["dev", "staging", "prod"] = msgspec.field(name="class", default="dev")
     home: str = ""
+    pid: int | None = None
     schema: str = ""
     started: bool = False
     services: list[ServiceState] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import rtp
 from rtp.errors import RtpError
-from rtp.runtime import adopt, errors, lock, logs, site, stopping, tied
+from rtp.runtime import adopt, ephemeral, errors, lock, logs, site, stopping, tied
 from rtp.runtime.instance import Instance
 from rtp.runtime.keeper import Keeper, how_it_ended
 from rtp.runtime.preloader import Preloader, PreloaderGone
@@ -133,6 +133,7 @@ def _first_status(place: Site) -> Status:
         socket=str(place.api_socket),
         environment=place.file.environment,
         home=str(place.instance.home),
+        pid=os.getpid(),
     )
 
 
@@ -180,8 +181,9 @@ def main(argv: list[str] | None = None) -> int:
             place = site.open_site(instance, settings, durable=not options.throwaway)
             site.bind(place)
             problem = asyncio.run(_serve(Supervisor(place, report.send), options.lifeline))
-            for path in (place.api_socket,):
-                path.unlink(missing_ok=True)
+            place.api_socket.unlink(missing_ok=True)
+            if options.throwaway:
+                ephemeral.remove(instance)
     except RtpError as error:
         problem = error
     except OSError as error:

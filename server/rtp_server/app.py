@@ -1,0 +1,84 @@
+"""The application: the edge in front, Litestar under /v1 behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.config.compression import CompressionConfig
+from litestar.datastructures import State as LitestarState
+from litestar.types import ASGIApp
+
+from rtp.errors import InvalidInput
+from rtp.kit import failpoints
+from rtp.settings import Settings
+from rtp_server import openapi, problems, state as states
+from rtp_server.edge import Edge
+from rtp_server.edge.logs import configure
+from rtp_server.operation import Endpoint
+from rtp_server.routes import HANDLERS, OPEN_HANDLERS
+
+BODY_LIMIT = 1_000_000
+IMPORT_LIMIT = 5_000_000
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The ASGI application of one API process; opens its connections on start-up."""
+    configure(settings.log_level)
+    arm_failpoint(settings)
+    return Edge(create_litestar(states.build(settings, states.signing_key(settings))))
+
+
+def create_litestar(state: states.State) -> Litestar:
+    """The part behind the edge."""
+    routes = Router("/v1", route_handlers=list(HANDLERS))
+    app = Litestar(
+        route_handlers=[routes, *OPEN_HANDLERS],
+        state=LitestarState({"rtp": state}),
+        exception_handlers={Exception: problems.handle},
+        openapi_config=openapi.config(),
+        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
+        request_max_body_size=IMPORT_LIMIT,
+        on_shutdown=[state.database.close],
+        logging_config=None,
+        debug=False,
+    )
+    app.state.endpoints = endpoints_of(app)
+    missing = [name for name in app.state.endpoints if not _known(state, name)]
+    if missing:
+        raise RuntimeError(f"operations without a role in rtp.permissions: {', '.join(sorted(missing))}")
+    return app
+
+
+def endpoints_of(app: Litestar) -> dict[str, Endpoint]:
+    """Every operation of the app by its id."""
+    found: dict[str, Endpoint] = {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            endpoint: Any = handler.opt.get("endpoint")
+            if isinstance(endpoint, Endpoint):
+                found[endpoint.operation.id] = endpoint
+    return found
+
+
+def arm_failpoint(settings: Settings) -> None:
+    """Arm the failpoint of the settings.
+
+    Raises: InvalidInput on prod, or for an unknown name.
+    """
+    if not settings.failpoint:
+        return
+    if settings.environment == "prod":
+        raise InvalidInput(what="RTP_FAILPOINT is refused on prod")
+    try:
+        failpoints.arm(settings.failpoint)
+    except ValueError as error:
+        raise InvalidInput(what=f"RTP_FAILPOINT: {error}") from error
+
+
+def _known(state: states.State, operation: str) -> bool:
+    try:
+        state.permissions.needed(operation)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""The edge: one pure ASGI layer that gives every request its id, trace, principal, metrics and log line."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from litestar import Litestar
+from litestar.types import Message, Receive, Scope, Send
+
+from rtp.errors import RtpError
+from rtp.kit import trace as traces
+from rtp_server import problems
+from rtp_server.edge import logs, metrics, principals
+from rtp_server.state import State
+
+_OPEN = ("/health/", "/openapi", "/docs")
+
+
+class Edge:
+    """Wraps the Litestar application."""
+
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+        self.state: State = app.state.rtp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+        trace = traces.start(_text(headers, b"traceparent"), _text(headers, b"x-request-id"))
+        shared: dict[str, Any] = {"trace": trace, "request_id": trace.request_id}
+        scope["state"] = shared  # type: ignore[typeddict-item]
+        if b"x-no-compression" in headers:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", trace.request_id.encode())]
+            await send(message)
+
+        try:
+            if not scope["path"].startswith(_OPEN):
+                shared["principal"] = await principals.of(self.state, scope, _text(headers, b"authorization"), trace)
+            await self.app(scope, receive, sending)
+        except RtpError as error:
+            shared["problem"] = error.code()
+            await problems.answer(error.problem(trace.request_id)).to_asgi_response(app=self.app, request=_request(scope))(
+                scope, receive, sending
+            )
+        finally:
+            route = scope.get("path_template") or "unmatched"
+            seconds = time.perf_counter() - begun
+            metrics.observe(scope["method"], route, status, seconds)
+            logs.access(scope, route, status, seconds)
+
+
+_WANTED = frozenset({b"traceparent", b"x-request-id", b"authorization", b"x-no-compression"})
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+def _request(scope: Any) -> Any:
+    from litestar import Request  # only on the refusal path
+
+    return Request(scope)

@@ -1,0 +1,225 @@
+"""Turns a handler and its declared operation into a Litestar route.
+
+A handler takes a frame, its path parameters, `data` for the body, filters, and `page` for a list; everything else that
+a read, a list or a write needs is added here, in one place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_origin, get_type_hints
+
+import msgspec
+from litestar import Request, Response, route
+from litestar.datastructures import ResponseHeader
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+
+from rtp.db.frame import Frame
+from rtp.db.listing import MAX_LIMIT, PageRequest
+from rtp.errors import InvalidInput, NotAllowed, NotLoggedIn, Problem
+from rtp.kit.text import find_nul
+from rtp.operations import Operation, Page, Plan
+from rtp.permissions import Principal
+from rtp_server import openapi, writes
+from rtp_server.state import State
+
+Handler = Callable[..., Awaitable[Any]]
+AnyRequest = Request[Any, Any, Any]
+
+_LIST_PARAMETERS: dict[str, Any] = {
+    "limit": (Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Rows on a page.")], 50),
+    "cursor": (Annotated[str, QueryParameter(max_length=2000, description="`next` of the page before.")], ""),
+    "since": (Annotated[str, QueryParameter(max_length=64, description="From this instant or age (24h, 7d).")], ""),
+    "until": (Annotated[str, QueryParameter(max_length=64, description="Before this instant or age.")], ""),
+    "sort": (Annotated[str, QueryParameter(max_length=40, description="Order; `-` in front for descending.")], ""),
+}
+_WRITE_PARAMETERS: dict[str, Any] = {
+    "dry_run": (Annotated[bool, QueryParameter(description="Plan it only: answers 202 with the plan.")], False),
+    "plan": (Annotated[str, QueryParameter(max_length=40, description="Commit only if this plan still fits.")], ""),
+    "reason": (Annotated[str, QueryParameter(max_length=500, description="Why, for the audit.")], ""),
+    "idempotency_key": (
+        Annotated[str, HeaderParameter(name="Idempotency-Key", max_length=255, description="Names the intent.")],
+        "",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An operation with the handler that carries it out."""
+
+    operation: Operation[Any, Any]
+    handler: Handler
+
+    async def call(self, frame: Frame, arguments: dict[str, Any]) -> Any:
+        """Run the handler in a frame."""
+        return await self.handler(frame, **arguments)
+
+    def convert(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Query values that were stored as plain JSON, as the handler wants them."""
+        hints = get_type_hints(self.handler)
+        return {name: msgspec.convert(value, hints[name]) for name, value in query.items()}
+
+
+def operation(declared: Operation[Any, Any]) -> Callable[[Handler], HTTPRouteHandler]:
+    """Make a route of a handler."""
+
+    def decorate(handler: Handler) -> HTTPRouteHandler:
+        endpoint = Endpoint(declared, handler)
+        runner = {"read": _read, "list": _list, "write": _write}[declared.kind]
+
+        async def endpoint_of(request: AnyRequest, **arguments: Any) -> Any:
+            return await runner(endpoint, request, arguments)
+
+        _sign(endpoint_of, endpoint)
+        return route(
+            re.sub(r"\{(\w+)\}", r"{\1:str}", declared.path),
+            http_method=[declared.method],
+            status_code=declared.status,
+            operation_id=declared.id,
+            name=declared.id,
+            tags=[declared.area],
+            summary=(handler.__doc__ or "").split("\n")[0],
+            responses=_responses(declared),
+            response_headers=_headers(declared),
+            operation_class=openapi.operation_class(declared),
+            opt={"endpoint": endpoint},
+        )(endpoint_of)
+
+    return decorate
+
+
+def principal_of(request: AnyRequest, state: State, operation: str) -> Principal:
+    """Who asks, if they may.
+
+    Raises: NotLoggedIn, NotAllowed.
+    """
+    principal: Principal | None = request.scope["state"].get("principal")
+    if principal is None:
+        raise NotLoggedIn()
+    if not state.permissions.allows(principal.role, operation):
+        raise NotAllowed(role=principal.role, permission=operation)
+    return principal
+
+
+async def _read(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, Any]) -> Any:
+    state: State = request.app.state.rtp
+    principal = principal_of(request, state, endpoint.operation.id)
+    _refuse_nul(arguments)
+    reading = state.frames.reading(
+        operation=endpoint.operation.id, principal=principal, trace=request.scope["state"]["trace"]
+    )
+    async with reading as frame:
+        return await endpoint.call(frame, arguments)
+
+
+async def _list(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, Any]) -> Any:
+    state: State = request.app.state.rtp
+    paging = {name: arguments.pop(name) for name in _LIST_PARAMETERS}
+    page = PageRequest(operation=endpoint.operation.id, secret=state.secret, filters=dict(arguments), **paging)
+    return await _read(endpoint, request, {**arguments, "page": page})
+
+
+async def _write(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, Any]) -> Response[bytes]:
+    state: State = request.app.state.rtp
+    control = {name: arguments.pop(name) for name in _WRITE_PARAMETERS}
+    principal = principal_of(request, state, endpoint.operation.id)
+    if endpoint.operation.media == "ndjson":
+        arguments["data"] = _utf8(await request.body())
+    _refuse_nul(arguments)
+    _refuse_nul(control)
+    asked = writes.Asked(
+        endpoint=endpoint,
+        principal=principal,
+        trace=request.scope["state"]["trace"],
+        arguments=arguments,
+        path=request.path_params,
+        dry_run=control["dry_run"],
+        plan=control["plan"],
+        reason=control["reason"],
+        key=control["idempotency_key"],
+    )
+    done = await writes.run(state, asked)
+    request.scope["state"]["replayed"] = done.replayed
+    return Response(
+        done.body,
+        status_code=done.status,
+        media_type="application/json",
+        headers={"Idempotency-Replayed": "true"} if done.replayed else {},
+    )
+
+
+def _utf8(body: bytes) -> bytes:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(what=f"the body is not UTF-8 at byte {error.start}", fields={"body": "not UTF-8"}) from error
+    return body
+
+
+def _refuse_nul(arguments: dict[str, Any]) -> None:
+    if (path := find_nul(arguments)) is not None:
+        name = path.removeprefix("data.")
+        raise InvalidInput(what=f"{name} contains a NUL character", fields={name: "contains a NUL character"})
+
+
+def _sign(endpoint_of: Callable[..., Any], endpoint: Endpoint) -> None:
+    """Give the route the parameters that Litestar is to parse: the handler's own and those of its kind."""
+    declared = endpoint.operation
+    hints = get_type_hints(endpoint.handler, include_extras=True)
+    parameters = dict(inspect.signature(endpoint.handler).parameters)
+    parameters.pop(next(iter(parameters)))
+    parameters.pop("page", None)
+    if declared.media == "ndjson":
+        parameters.pop("data", None)
+    made = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=AnyRequest)]
+    for name, parameter in parameters.items():
+        annotation = _marked(name, hints[name], declared)
+        made.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
+    extra = {"list": _LIST_PARAMETERS, "write": _WRITE_PARAMETERS, "read": {}}[declared.kind]
+    for name, (annotation, default) in extra.items():
+        made.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+        )
+    returns = Page[declared.returns] if declared.kind == "list" else declared.returns  # type: ignore[name-defined]
+    endpoint_of.__name__ = declared.id.replace(".", "_")
+    endpoint_of.__doc__ = endpoint.handler.__doc__
+    endpoint_of.__annotations__ = {item.name: item.annotation for item in made} | {"return": returns}
+    endpoint_of.__signature__ = inspect.Signature(made, return_annotation=returns)  # type: ignore[attr-defined]
+
+
+def _marked(name: str, hint: Any, declared: Operation[Any, Any]) -> Any:
+    """Say where a parameter comes from: the body, the path, else the query."""
+    if name == "data":
+        return JSONBody[hint]
+    if f"{{{name}}}" in declared.path:
+        return FromPath[hint]
+    return hint if get_origin(hint) is Annotated else Annotated[hint, QueryParameter()]
+
+
+def _responses(declared: Operation[Any, Any]) -> dict[int, ResponseSpec]:
+    codes = [400, 401, 403, 503]
+    if "{" in declared.path or declared.kind == "write":
+        codes += [404]
+    if declared.kind == "write":
+        codes += [409, 413, 422]
+    specs = {
+        code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)  # type: ignore[arg-type]
+        for code in sorted(codes)
+    }
+    if declared.kind == "write":
+        specs[202] = ResponseSpec(Plan, description="The plan of a dry run; nothing was changed.", generate_examples=False)
+    return specs
+
+
+def _headers(declared: Operation[Any, Any]) -> list[ResponseHeader]:
+    if declared.kind != "write":
+        return []
+    return [ResponseHeader(name="Idempotency-Replayed", documentation_only=True, description="`true` on a replay.")]
+
+

@@ -1,0 +1,21 @@
+"""Every route of the API, in one list."""
+
+from __future__ import annotations
+
+from litestar.handlers import HTTPRouteHandler
+
+from rtp_server.routes import audit, events, meta, plans, staff, tokens, users
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    *meta.HANDLERS,
+    *users.HANDLERS,
+    *staff.HANDLERS,
+    *tokens.HANDLERS,
+    *audit.HANDLERS,
+    *events.HANDLERS,
+    *plans.HANDLERS,
+)
+"""Under /v1."""
+
+OPEN_HANDLERS: tuple[HTTPRouteHandler, ...] = meta.OPEN_HANDLERS
+"""At the root: health, metrics and the OpenAPI document's neighbours."""

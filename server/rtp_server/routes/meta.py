@@ -1,0 +1,65 @@
+"""Routes about the server itself: who am I, doctor, health, metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+from sqlalchemy import text
+
+from rtp.db.frame import Frame
+from rtp.errors import RtpError
+from rtp.meta import checks, schemas
+from rtp.meta.schemas import Doctor, Health, WhoAmI
+from rtp.migrations import schema
+from rtp_server.edge import metrics
+from rtp_server.operation import operation, principal_of
+from rtp_server.state import State
+
+
+@get("/v1/whoami", operation_id=schemas.WHOAMI.id, name=schemas.WHOAMI.id, tags=["whoami"], summary="Who am I here?")
+async def whoami(request: Request[Any, Any, Any]) -> WhoAmI:
+    """Who the caller is, and what environment this is; works without a database."""
+    state: State = request.app.state.rtp
+    return WhoAmI(
+        principal=principal_of(request, state, schemas.WHOAMI.id),
+        environment=state.settings.environment,
+        instance=state.settings.home_folder().name,
+        version=state.version,
+    )
+
+
+@operation(schemas.DOCTOR)
+async def doctor(frame: Frame) -> Doctor:
+    """Check what the server depends on."""
+    return Doctor(checks=await checks.all_checks(frame))
+
+
+@get("/health/live", name="health.live", include_in_schema=True, operation_id="health.live", tags=["health"], security=[{}])
+async def live() -> Health:
+    """The process answers."""
+    return Health("live")
+
+
+@get("/health/ready", name="health.ready", operation_id="health.ready", tags=["health"], security=[{}])
+async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
+    """The process can do its work: the database answers and its schema is the one this version knows."""
+    state: State = request.app.state.rtp
+    try:
+        async with state.database.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+            current = (await schema.state(connection)).state == "current"
+    except RtpError:
+        current = False
+    return Response(Health("ready" if current else "not ready"), status_code=200 if current else 503)
+
+
+@get("/metrics", name="metrics.show", operation_id="metrics.show", tags=["metrics"], media_type="text/plain")
+async def show_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Prometheus metrics; needs the role viewer."""
+    principal_of(request, request.app.state.rtp, "metrics.show")
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+HANDLERS = (doctor,)
+OPEN_HANDLERS = (whoami, live, ready, show_metrics)

@@ -1,0 +1,73 @@
+"""Routes of users."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar.params import QueryParameter
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.operations import Page
+from rtp.users import importing, schemas, service
+from rtp.users.schemas import CreateNote, CreateUser, ImportResult, Note, UpdateUser, User, UserDetail, UserStatus
+from rtp_server.operation import operation
+
+Search = Annotated[str, QueryParameter(max_length=200, description="Part of an e-mail or name.")]
+
+
+@operation(schemas.CREATE)
+async def create(frame: Frame, data: CreateUser) -> User:
+    """Add a member."""
+    return await service.create(frame, data)
+
+
+@operation(schemas.LIST)
+async def list_users(frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None) -> Page[User]:
+    """List members."""
+    return await service.page(frame, page, search=search, status=status)
+
+
+@operation(schemas.EXPORT)
+async def export(frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None) -> Page[User]:
+    """Export members, page by page."""
+    return await service.page(frame, page, search=search, status=status)
+
+
+@operation(schemas.SHOW)
+async def show(frame: Frame, user: str) -> UserDetail:
+    """Show a member's support page."""
+    return await service.show(frame, user)
+
+
+@operation(schemas.UPDATE)
+async def update(frame: Frame, user: str, data: UpdateUser) -> User:
+    """Change a member's e-mail, name or zone."""
+    return await service.update(frame, user, data)
+
+
+@operation(schemas.SUSPEND)
+async def suspend(frame: Frame, user: str) -> User:
+    """Close a member's access."""
+    return await service.suspend(frame, user)
+
+
+@operation(schemas.RESTORE)
+async def restore(frame: Frame, user: str) -> User:
+    """Open a suspended member's access again."""
+    return await service.restore(frame, user)
+
+
+@operation(schemas.NOTE)
+async def note(frame: Frame, user: str, data: CreateNote) -> Note:
+    """Write a note on a member."""
+    return await service.note(frame, user, data)
+
+
+@operation(schemas.IMPORT)
+async def import_users(frame: Frame, data: bytes) -> ImportResult:
+    """Add members from one batch of lines."""
+    return await importing.import_batch(frame, data)
+
+
+HANDLERS = (create, list_users, export, show, update, suspend, restore, note, import_users)

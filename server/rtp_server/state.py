@@ -1,0 +1,40 @@
+"""What one API process holds: settings, database, frames, permissions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rtp import __version__
+from rtp.db.engine import Database
+from rtp.db.frames import Frames
+from rtp.permissions import Permissions
+from rtp.settings import Settings
+
+
+@dataclass
+class State:
+    """Made once by `create_app` and reached by every request through the app's state."""
+
+    settings: Settings
+    database: Database
+    frames: Frames
+    secret: bytes
+    permissions: Permissions = field(default_factory=Permissions)
+    version: str = __version__
+
+
+def build(settings: Settings, secret: bytes) -> State:
+    """Wire a process; opens no connection yet."""
+    database = Database(settings.database_url)
+    return State(settings=settings, database=database, frames=Frames(database), secret=secret)
+
+
+def signing_key(settings: Settings) -> bytes:
+    """The key that signs cursors: from the instance's secrets, or derived from the database's own password."""
+    file = settings.home_folder() / "secrets" / "signing.key"
+    if file.is_file():
+        return Path(file).read_bytes().strip()
+    return hmac.digest(settings.database_url.encode(), b"rtp cursor key", hashlib.sha256)

@@ -1,0 +1,90 @@
+"""The engine: one pool for a process; reads run in autocommit, writes in a frame's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from rtp.errors import ExitCode, RtpError, Unavailable
+
+LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION = "55P03", "40P01", "40001"
+QUERY_CANCELED, UNIQUE_VIOLATION, CHECK_VIOLATION = "57014", "23505", "23514"
+
+
+class DatabaseBusy(RtpError):
+    """Another transaction holds what this one needs ({state})."""
+
+    status = 503
+    exit_code = ExitCode.CONFLICT
+    retryable = True
+    still = "Nothing was changed."
+
+
+def url_of(text: str) -> URL:
+    """A PostgreSQL URL with the driver that we use."""
+    return make_url(text).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """Connections of one process to one database."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            url_of(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_use_lifo=True,
+            json_serializer=lambda value: msgspec.json.encode(value, enc_hook=str).decode(),
+            json_deserializer=msgspec.json.decode,
+            connect_args={"connect_timeout": 5, "application_name": "rtp"},
+        )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit: each statement sees the newest committed state."""
+        with translated():
+            async with self._autocommit.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that the caller commits; leaving without it rolls back."""
+        with translated():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+class translated:  # noqa: N801 - a context manager that reads as a verb
+    """Turns the driver's failures that an operator can act on into errors of ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, DBAPIError):
+            state = sqlstate(error)
+            if state in {LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION, QUERY_CANCELED}:
+                raise DatabaseBusy(state=state) from error
+            if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and _lost(state)):
+                raise Unavailable(what="The database") from error
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The SQLSTATE of a driver error, if the server sent one."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def _lost(state: str | None) -> bool:
+    return state is None or state.startswith(("08", "57P", "53"))

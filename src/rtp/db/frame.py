@@ -1,0 +1,208 @@
+"""The frame: the edge of a transaction. It knows who asks, when, why, and whether this is a dry run; it alone commits.
+
+Services record changes and queue jobs on it; when it closes it writes the events, one audit row and the jobs in the
+same transaction. A dry run does the same and rolls back, so a plan cannot differ from the act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Executable, Row, insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rtp.db import records
+from rtp.kit import canonical, ids
+from rtp.kit.clock import to_text
+from rtp.kit.ids import IdSource
+from rtp.kit.trace import Trace
+from rtp.operations import Ask, Change
+from rtp.permissions import Principal
+
+_DEFER = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(ARRAY(
+        SELECT ROW(j.queue, j.name, 0, j.lock, j.queueing_lock, j.args, j.at)::procrastinate_job_to_defer_v1
+        FROM jsonb_to_recordset(CAST(:jobs AS jsonb))
+            AS j(queue text, name text, lock text, queueing_lock text, args jsonb, at timestamptz)
+    ))
+    """
+)
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """A job to queue: its name in the worker's table, and arguments that are plain JSON."""
+
+    name: str
+    args: dict[str, Any]
+    queue: str = "default"
+    lock: str | None = None
+    queueing_lock: str | None = None
+    at: datetime | None = None
+
+
+class Note(msgspec.Struct, kw_only=True):
+    """One recorded change; `user_id` is the member it is about."""
+
+    type: str
+    aggregate_id: str
+    version: int
+    user_id: int | None = None
+    before: Any = None
+    after: Any = None
+
+
+class Frame:
+    """One transaction of one request or job.
+
+    `now` is the pinned instant of the whole frame; `reason` is what the caller gave.
+    """
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        *,
+        principal: Principal,
+        trace: Trace,
+        operation: str,
+        now: datetime,
+        ids: IdSource,
+        reason: str = "",
+        dry_run: bool = False,
+    ) -> None:
+        self.connection = connection
+        self.principal = principal
+        self.trace = trace
+        self.operation = operation
+        self.now = now
+        self.ids = ids
+        self.reason = reason
+        self.dry_run = dry_run
+        self.notes: list[Note] = []
+        self.jobs: list[Job] = []
+        self.summary: dict[str, Any] = {}
+        self.causation_id: str = trace.request_id
+
+    async def execute(self, statement: Executable, values: Any = None) -> Any:
+        """Run a statement in the frame's transaction."""
+        return await self.connection.execute(statement, values)
+
+    async def all(self, statement: Executable, values: Any = None) -> Sequence[Row[Any]]:
+        """All rows of a query."""
+        return (await self.connection.execute(statement, values)).all()
+
+    async def first(self, statement: Executable, values: Any = None) -> Row[Any] | None:
+        """The first row of a query, or None."""
+        return (await self.connection.execute(statement, values)).first()
+
+    def record(
+        self,
+        type: str,
+        aggregate_id: str,
+        version: int,
+        *,
+        user_id: int | None = None,
+        before: Any = None,
+        after: Any = None,
+        reason: str = "",
+    ) -> None:
+        """Note a change: it becomes a domain event, and part of the one audit row of this frame."""
+        self.notes.append(
+            Note(type=type, aggregate_id=aggregate_id, version=version, user_id=user_id, before=before, after=after)
+        )
+        self.reason = reason or self.reason
+
+    def enqueue(self, name: str, *, queue: str = "default", lock: str | None = None,
+                queueing_lock: str | None = None, at: datetime | None = None, **args: Any) -> None:  # fmt: skip
+        """Queue a job that exists only if this frame commits; it carries the trace of its cause."""
+        args = {**args, "_trace": {"traceparent": self.trace.traceparent, "request_id": self.trace.request_id}}
+        self.jobs.append(Job(name=name, args=args, queue=queue, lock=lock, queueing_lock=queueing_lock, at=at))
+
+    def changes(self) -> list[Change]:
+        """The recorded changes as they are shown and digested."""
+        return [
+            Change(type=note.type, target=note.aggregate_id, before=_plain(note.before), after=_plain(note.after))
+            for note in self.notes
+        ]
+
+    def asks(self) -> list[Ask]:
+        """The queued jobs as a plan shows them."""
+        return [
+            Ask(job=job.name, args={key: value for key, value in job.args.items() if key != "_trace"})
+            for job in self.jobs
+        ]
+
+    def digest(self, result: Any) -> str:
+        """A hash over everything that this frame would do and answer."""
+        return canonical.digest([self.changes(), self.asks(), _plain(result), self.summary])
+
+    async def close(self, *, plan_id: UUID | None = None) -> None:
+        """Write the events, the audit row and the jobs, and force the deferred checks. Does not commit."""
+        await self._write_events()
+        await self._write_audit(plan_id)
+        if self.jobs:
+            await self.execute(_DEFER, {"jobs": msgspec.json.encode(self.jobs).decode()})
+        if self.dry_run:
+            await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    async def _write_events(self) -> None:
+        if self.notes:
+            await self.execute(insert(records.events), list(self._event_rows(self.notes)))
+
+    def _event_rows(self, notes: Iterable[Note]) -> Iterable[dict[str, Any]]:
+        for note in notes:
+            yield {
+                "id": self.ids.uuid(note.user_id),
+                "type": note.type,
+                "aggregate_type": note.type.partition(".")[0],
+                "aggregate_id": note.aggregate_id,
+                "version": note.version,
+                "timestamp": self.now,
+                "payload": {"before": _plain(note.before), "after": _plain(note.after)},
+                "metadata": self.event_metadata(note.user_id),
+            }
+
+    def event_metadata(self, user_id: int | None) -> dict[str, Any]:
+        """What every event says of its cause."""
+        return {
+            "user_id": None if user_id is None else ids.show_user(user_id),
+            "trace_id": self.trace.trace_id,
+            "causation_id": self.causation_id,
+        }
+
+    async def _write_audit(self, plan_id: UUID | None) -> None:
+        if not (self.notes or self.summary) and self.principal.kind == "system":
+            return
+        first = self.notes[0] if self.notes else None
+        changes: Any = self.changes()
+        if self.summary:
+            changes = {"summary": self.summary, "changes": changes}
+        await self.execute(
+            insert(records.audit),
+            {
+                "id": self.ids.uuid(first.user_id if first else None),
+                "at": self.now,
+                "actor": self.principal.id,
+                "actor_name": self.principal.name,
+                "actor_kind": self.principal.kind,
+                "role": self.principal.role,
+                "operation": self.operation,
+                "target": first.aggregate_id if first else self.operation.partition(".")[0],
+                "user_id": first.user_id if first else None,
+                "reason": self.reason,
+                "request_id": self.trace.request_id,
+                "trace_id": self.trace.trace_id,
+                "plan_id": plan_id,
+                "changes": msgspec.to_builtins(changes, enc_hook=str),
+            },
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return msgspec.to_builtins(value, enc_hook=str) if value is not None else None

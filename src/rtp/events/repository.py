@@ -1,0 +1,46 @@
+"""Every query on events; the rows themselves are written by the frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.db.records import events
+from rtp.events.schemas import Event
+from rtp.kit import ids
+from rtp.operations import Page
+
+
+def to_event(row: Row[Any]) -> Event:
+    """A row as the struct that leaves the repository."""
+    return Event(
+        id=ids.show("evt", row.id),
+        type=row.type,
+        aggregate_id=row.aggregate_id,
+        version=row.version,
+        timestamp=row.timestamp,
+        payload=row.payload,
+        metadata=row.metadata,
+    )
+
+
+async def page(frame: Frame, page: PageRequest, *, type: str, aggregate: str) -> Page[Event]:
+    """One page of events, newest first."""
+    query = select(events)
+    if type:
+        query = query.where(events.c.type == type)
+    if aggregate:
+        query = query.where(events.c.aggregate_id == aggregate)
+    return await page_of(
+        frame,
+        page,
+        query,
+        key=events.c.id,
+        sorts={"timestamp": events.c.id},
+        default="-timestamp",
+        time=events.c.timestamp,
+        build=to_event,
+    )

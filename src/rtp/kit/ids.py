@@ -1,0 +1,123 @@
+"""Ids: users are 63-bit integers, everything else is a UUIDv7; both end in the user's logical shard.
+
+A user id is 42 bits of milliseconds and 21 that start random in each millisecond and count up in the process, borrowing
+the next millisecond when full. The last 10 bits of every id of a user's row equal `user_id % 1024`, so any id finds its
+shard. Shown as `usr_` + 13, or prefix + `_` + 26 Crockford base32 characters. UUIDv7 is RFC 9562 §5.7.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from uuid import UUID
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
+USER_PREFIX = "usr"
+SHARDS = 1024
+NOUNS = {
+    "usr": "user", "note": "note", "stf": "staff", "tok": "token", "aud": "audit entry", "evt": "event", "plan": "plan",
+    "price": "price", "prod": "product", "sub": "subscription", "pay": "payment", "pm": "payment method", "rfd": "refund",
+    "led": "ledger transaction", "ent": "entitlement", "job": "job", "op": "operation of the local journal", "run": "run",
+    "inv": "invoice", "imp": "import",
+}  # fmt: skip
+"""What each prefix stands for."""
+
+
+class WrongId(ValueError):
+    """A text that is not an id of the wanted kind; says what it is."""
+
+
+class IdSource:
+    """Makes ids; with a seed and an instant it makes the same ones again, which a plan needs."""
+
+    def __init__(self, seed: int | None = None, millis: int | None = None) -> None:
+        self._random: random.Random = random.Random(seed) if seed is not None else secrets.SystemRandom()
+        self._fixed = millis
+        self._last = 0
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def _millis(self) -> int:
+        return self._fixed if self._fixed is not None else time.time_ns() // 1_000_000
+
+    def user_id(self) -> int:
+        """A new user id, 0 <= id < 2**63."""
+        with self._lock:
+            now = max(self._millis(), self._last)
+            if now > self._last:
+                self._count = self._random.getrandbits(21)
+            else:
+                self._count += 1
+                if self._count >> 21:
+                    now, self._count = now + 1, 0
+            self._last = now
+            return ((now & (1 << 42) - 1) << 21) | self._count
+
+    def uuid(self, user_id: int | None = None) -> UUID:
+        """A new UUIDv7; with a user, its last 10 bits are the user's logical shard."""
+        low = self._random.getrandbits(62)
+        if user_id is not None:
+            low = low & ~(SHARDS - 1) | user_id % SHARDS
+        return UUID(int=self._millis() << 80 | 0x7 << 76 | self._random.getrandbits(12) << 64 | 0b10 << 62 | low)
+
+
+def shard(value: int | UUID) -> int:
+    """The logical shard, 0..1023, that a user id or any id of a user's row belongs to."""
+    return (value if isinstance(value, int) else value.int) % SHARDS
+
+
+def show_user(user_id: int) -> str:
+    """`usr_` and 13 characters."""
+    return f"{USER_PREFIX}_{_encode(user_id, 13)}"
+
+
+def show(prefix: str, value: UUID) -> str:
+    """The prefix and 26 characters."""
+    return f"{prefix}_{_encode(value.int, 26)}"
+
+
+def parse_user(text: str) -> int:
+    """The user id behind `usr_…`.
+
+    Raises: WrongId, which names what the text is instead.
+    """
+    number = _decode(USER_PREFIX, text, 13)
+    if number >> 63:
+        raise WrongId(f"{text!r} is not a user id")
+    return number
+
+
+def parse(prefix: str, text: str) -> UUID:
+    """The UUID behind `prefix_…`.
+
+    Raises: WrongId, which names what the text is instead.
+    """
+    number = _decode(prefix, text, 26)
+    if number >> 128:
+        raise WrongId(f"{text!r} is not {_with_article(NOUNS[prefix])} id")
+    return UUID(int=number)
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+
+
+def _encode(number: int, length: int) -> str:
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(length - 1, -1, -1))
+
+
+def _decode(prefix: str, text: str, length: int) -> int:
+    found, separator, digits = text.strip().partition("_")
+    wanted = NOUNS.get(prefix, prefix)
+    if separator and found != prefix and found in NOUNS:
+        raise WrongId(f"{text!r} is {_with_article(NOUNS[found])} id, and {_with_article(wanted)} id ({prefix}_…) is wanted")
+    upper = digits.upper()
+    if found != prefix or len(upper) != length or any(character not in _VALUES for character in upper):
+        raise WrongId(f"{text!r} is not {_with_article(wanted)} id ({prefix}_ and {length} characters)")
+    number = 0
+    for character in upper:
+        number = number << 5 | _VALUES[character]
+    return number

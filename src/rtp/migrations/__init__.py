@@ -1,0 +1,1 @@
+"""Migrations: which there are, which are applied, and bringing a database up."""

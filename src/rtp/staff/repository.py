@@ -1,0 +1,75 @@
+"""Every query on staff."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, select, update
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.kit import ids
+from rtp.operations import Page
+from rtp.staff.model import staff
+from rtp.staff.schemas import CreateStaff, StaffMember
+
+
+def to_staff(row: Row[Any]) -> StaffMember:
+    """A row as the struct that leaves the repository."""
+    return StaffMember(
+        id=ids.show("stf", row.id),
+        email=row.email,
+        name=row.name,
+        role=row.role,
+        status=row.status,
+        version=row.version,
+        created_at=row.created_at,
+    )
+
+
+async def find(frame: Frame, staff_id: UUID, *, lock: bool = False) -> StaffMember | None:
+    """The staff member with this id."""
+    query = select(staff).where(staff.c.id == staff_id)
+    row = await frame.first(query.with_for_update() if lock else query)
+    return None if row is None else to_staff(row)
+
+
+async def id_of_email(frame: Frame, email: str) -> UUID | None:
+    """The id of the staff member with this e-mail, letter case apart."""
+    row = await frame.first(select(staff.c.id).where(func.lower(staff.c.email) == email.lower()))
+    return None if row is None else row.id
+
+
+async def add(frame: Frame, request: CreateStaff) -> StaffMember:
+    """Insert a staff member."""
+    values = {
+        "id": frame.ids.uuid(),
+        "email": request.email,
+        "name": request.name,
+        "role": request.role,
+        "status": "active",
+        "version": 1,
+        "created_at": frame.now,
+    }
+    return to_staff((await frame.execute(insert(staff).values(values).returning(staff))).one())
+
+
+async def disable(frame: Frame, staff_id: UUID) -> StaffMember:
+    """Set the status and take the next version."""
+    query = update(staff).where(staff.c.id == staff_id).values(status="disabled", version=staff.c.version + 1)
+    return to_staff((await frame.execute(query.returning(staff))).one())
+
+
+async def page(frame: Frame, page: PageRequest) -> Page[StaffMember]:
+    """One page of staff."""
+    return await page_of(
+        frame,
+        page,
+        select(staff),
+        key=staff.c.id,
+        sorts={"created_at": staff.c.id, "email": staff.c.email},
+        default="email",
+        time=staff.c.created_at,
+        build=to_staff,
+    )

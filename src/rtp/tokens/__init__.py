@@ -1,0 +1,1 @@
+"""Tokens: keys of the API, stored hashed, shown once."""

@@ -1,0 +1,24 @@
+"""The table of tokens; global, not sharded."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, LargeBinary, Table, Text, Uuid
+
+from rtp.db.base import instant, metadata, uuid_key, version_column
+
+tokens = Table(
+    "tokens",
+    metadata,
+    uuid_key(),
+    Column("name", Text, nullable=False),
+    Column("role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False),
+    Column("staff_id", Uuid),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("last_four", Text, nullable=False),
+    version_column(),
+    instant("created_at"),
+    instant("expires_at", nullable=True),
+    instant("revoked_at", nullable=True),
+    ForeignKeyConstraint(["staff_id"], ["staff.id"]),
+    Index("ix_tokens_staff_id", "staff_id"),
+)

@@ -1,0 +1,1 @@
+"""Users: the members of the business. They never log in here."""

@@ -1,0 +1,174 @@
+"""Every query on users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.kit import ids
+from rtp.operations import Page
+from rtp.users.model import user_directory, user_notes, users
+from rtp.users.policy import email_hash
+from rtp.users.schemas import Note, User, UserStatus
+
+_ALIVE = users.c.deleted_at.is_(None)
+
+
+def to_user(row: Row[Any]) -> User:
+    """A row as the struct that leaves the repository."""
+    return User(
+        id=ids.show_user(row.id),
+        email=row.email,
+        name=row.name,
+        status=row.status,
+        timezone=row.timezone,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _to_note(row: Row[Any]) -> Note:
+    return Note(
+        id=ids.show("note", row.id),
+        user_id=ids.show_user(row.user_id),
+        text=row.text,
+        author=row.author,
+        created_at=row.created_at,
+    )
+
+
+async def find(frame: Frame, user_id: int, *, lock: bool = False) -> User | None:
+    """The user with this id who is not deleted; with `lock`, held for this transaction."""
+    query = select(users).where(users.c.id == user_id, _ALIVE)
+    row = await frame.first(query.with_for_update() if lock else query)
+    return None if row is None else to_user(row)
+
+
+async def id_of_email(frame: Frame, email: str) -> int | None:
+    """The id of the user with this e-mail, letter case apart."""
+    row = await frame.first(select(user_directory.c.user_id).where(user_directory.c.email_hash == email_hash(email)))
+    return None if row is None else int(row[0])
+
+
+async def claim_email(frame: Frame, user_id: int, email: str) -> bool:
+    """Enter an e-mail into the directory; False when another user has it."""
+    query = upsert(user_directory).values(email_hash=email_hash(email), user_id=user_id).on_conflict_do_nothing()
+    return await frame.first(query.returning(user_directory.c.user_id)) is not None
+
+
+async def release_email(frame: Frame, user_id: int) -> None:
+    """Take a user's e-mail out of the directory."""
+    await frame.execute(delete(user_directory).where(user_directory.c.user_id == user_id))
+
+
+async def add(frame: Frame, user_id: int, *, email: str, name: str, timezone: str) -> User:
+    """Insert a user."""
+    values = {
+        "id": user_id,
+        "email": email,
+        "name": name,
+        "status": "active",
+        "timezone": timezone,
+        "version": 1,
+        "created_at": frame.now,
+        "updated_at": frame.now,
+    }
+    row = (await frame.execute(insert(users).values(values).returning(users))).one()
+    return to_user(row)
+
+
+async def change(frame: Frame, user_id: int, **values: Any) -> User:
+    """Change columns and take the next version."""
+    query = update(users).where(users.c.id == user_id)
+    query = query.values(**values, updated_at=frame.now, version=users.c.version + 1).returning(users)
+    return to_user((await frame.execute(query)).one())
+
+
+async def page(frame: Frame, page: PageRequest, *, search: str, status: UserStatus | None) -> Page[User]:
+    """One page of users."""
+    query = select(users).where(_ALIVE)
+    if status is not None:
+        query = query.where(users.c.status == status)
+    if search:
+        pattern = "%" + search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        query = query.where((func.lower(users.c.email) + " " + func.lower(users.c.name)).like(pattern))
+    return await page_of(
+        frame,
+        page,
+        query,
+        key=users.c.id,
+        sorts={"created_at": users.c.id},
+        default="-created_at",
+        time=users.c.created_at,
+        build=to_user,
+    )
+
+
+async def add_note(frame: Frame, user_id: int, note: str) -> Note:
+    """Insert a note."""
+    values = {
+        "id": frame.ids.uuid(user_id),
+        "user_id": user_id,
+        "text": note,
+        "author": frame.principal.name,
+        "created_at": frame.now,
+    }
+    return _to_note((await frame.execute(insert(user_notes).values(values).returning(user_notes))).one())
+
+
+async def notes_of(frame: Frame, user_id: int, limit: int = 50) -> list[Note]:
+    """The newest notes on a user."""
+    query = select(user_notes).where(user_notes.c.user_id == user_id).order_by(user_notes.c.id.desc()).limit(limit)
+    return [_to_note(row) for row in await frame.all(query)]
+
+
+_IMPORT = text(
+    """
+    WITH input AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:hashes AS bytea[]), CAST(:emails AS text[]), CAST(:names AS text[]),
+            CAST(:zones AS text[]), CAST(:events AS uuid[])
+        ) AS t(id, hash, email, name, zone, event)
+    ), claimed AS (
+        INSERT INTO user_directory (email_hash, user_id) SELECT hash, id FROM input
+        ON CONFLICT DO NOTHING RETURNING user_id
+    ), created AS (
+        INSERT INTO users (id, email, name, status, timezone, version, created_at, updated_at)
+        SELECT id, email, name, 'active', zone, 1, :now, :now FROM input JOIN claimed ON claimed.user_id = input.id
+        RETURNING id
+    ), noted AS (
+        INSERT INTO events (id, type, aggregate_type, aggregate_id, version, timestamp, payload, metadata)
+        SELECT i.event, 'user.imported', 'user', s.shown, 1, :now,
+            jsonb_build_object('after', jsonb_build_object('id', s.shown, 'email', i.email, 'name', i.name,
+                'status', 'active', 'timezone', i.zone, 'version', 1)),
+            CAST(:metadata AS jsonb) || jsonb_build_object('user_id', s.shown)
+        FROM input i JOIN created ON created.id = i.id
+        JOIN unnest(CAST(:ids AS bigint[]), CAST(:shown AS text[])) AS s(id, shown) ON s.id = i.id
+    )
+    SELECT id FROM created
+    """
+)
+
+
+async def import_rows(
+    frame: Frame, rows: Sequence[tuple[int, bytes, str, str, str]], metadata: str
+) -> set[int]:
+    """Insert rows of (id, e-mail hash, e-mail, name, zone) set-wise, with one event each; returns the ids created."""
+    values = {
+        "ids": [row[0] for row in rows],
+        "hashes": [row[1] for row in rows],
+        "emails": [row[2] for row in rows],
+        "names": [row[3] for row in rows],
+        "zones": [row[4] for row in rows],
+        "events": [frame.ids.uuid(row[0]) for row in rows],
+        "shown": [ids.show_user(row[0]) for row in rows],
+        "now": frame.now,
+        "metadata": metadata,
+    }
+    return {row[0] for row in await frame.all(_IMPORT, values)}

@@ -1,0 +1,129 @@
+"""Use cases of users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.kit import ids
+from rtp.operations import Page
+from rtp.users import policy, repository
+from rtp.users.errors import EmailTaken, UserNotFound
+from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserDetail, UserStatus
+
+
+async def resolve(frame: Frame, key: str, *, lock: bool = False) -> User:
+    """The user behind an id or an e-mail; with `lock`, held for this transaction.
+
+    Raises: UserNotFound.
+    """
+    user_id = await _id_of(frame, key)
+    user = None if user_id is None else await repository.find(frame, user_id, lock=lock)
+    if user is None:
+        raise UserNotFound(key=key)
+    return user
+
+
+async def create(frame: Frame, request: CreateUser) -> User:
+    """Add a member.
+
+    Raises: EmailTaken, UnknownTimezone.
+    """
+    zone = policy.check_timezone(request.timezone)
+    user_id = frame.ids.user_id()
+    if not await repository.claim_email(frame, user_id, request.email):
+        raise EmailTaken(email=request.email)
+    user = await repository.add(frame, user_id, email=request.email.strip(), name=request.name, timezone=zone)
+    frame.record("user.created", user.id, user.version, user_id=user_id, after=user)
+    return user
+
+
+async def update(frame: Frame, key: str, request: UpdateUser) -> User:
+    """Change a member's e-mail, name or zone.
+
+    Raises: UserNotFound, EmailTaken, UnknownTimezone.
+    """
+    before = await resolve(frame, key, lock=True)
+    user_id = ids.parse_user(before.id)
+    values: dict[str, Any] = {}
+    if request.name is not UNSET:
+        values["name"] = request.name
+    if request.timezone is not UNSET:
+        values["timezone"] = policy.check_timezone(request.timezone)
+    if request.email is not UNSET:
+        values["email"] = request.email
+        await repository.release_email(frame, user_id)
+        if not await repository.claim_email(frame, user_id, request.email):
+            raise EmailTaken(email=request.email)
+    after = await repository.change(frame, user_id, **values)
+    frame.record("user.updated", after.id, after.version, user_id=user_id, before=before, after=after)
+    return after
+
+
+async def suspend(frame: Frame, key: str) -> User:
+    """Close a member's access without touching money.
+
+    Raises: UserNotFound, UserStateRefused.
+    """
+    return await _move(frame, key, "suspend")
+
+
+async def restore(frame: Frame, key: str) -> User:
+    """Open a suspended member's access again.
+
+    Raises: UserNotFound, UserStateRefused.
+    """
+    return await _move(frame, key, "restore")
+
+
+async def note(frame: Frame, key: str, request: CreateNote) -> Note:
+    """Write a note on the support page.
+
+    Raises: UserNotFound.
+    """
+    user = await resolve(frame, key)
+    user_id = ids.parse_user(user.id)
+    added = await repository.add_note(frame, user_id, request.text)
+    frame.record("user.noted", user.id, user.version, user_id=user_id, after=added)
+    return added
+
+
+async def show(frame: Frame, key: str) -> UserDetail:
+    """The support page of a member.
+
+    Raises: UserNotFound.
+    """
+    user = await resolve(frame, key)
+    notes = await repository.notes_of(frame, ids.parse_user(user.id))
+    return UserDetail(**_fields(user), notes=notes)
+
+
+async def page(frame: Frame, page: PageRequest, *, search: str = "", status: UserStatus | None = None) -> Page[User]:
+    """One page of members."""
+    return await repository.page(frame, page, search=search, status=status)
+
+
+async def _move(frame: Frame, key: str, event: str) -> User:
+    before = await resolve(frame, key, lock=True)
+    user_id = ids.parse_user(before.id)
+    status = policy.moved(before.id, before.status, event)
+    after = await repository.change(frame, user_id, status=status)
+    frame.record(f"user.{event}ed" if event == "suspend" else "user.restored", after.id, after.version,
+                 user_id=user_id, before=before, after=after)  # fmt: skip
+    return after
+
+
+async def _id_of(frame: Frame, key: str) -> int | None:
+    if "@" in key:
+        return await repository.id_of_email(frame, key)
+    try:
+        return ids.parse_user(key)
+    except ids.WrongId:
+        return None
+
+
+def _fields(user: User) -> dict[str, Any]:
+    return {name: getattr(user, name) for name in user.__struct_fields__}
