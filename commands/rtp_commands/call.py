@@ -7,20 +7,22 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
-from rtp.client import Client, Target
+from msgspec import Struct
+
 from rtp.errors import ExitCode
 from rtp.operations import Operation
-from rtp.settings import Settings, load
-from rtp_commands import flags as flag_sets
 from rtp_commands.errors import Usage
-from rtp_commands.flags import Flags
 from rtp_commands.leaf import Leaf, Severity, Waiting, declaration, listing, local, read, write
-from rtp_commands.output import Output
 from rtp_commands.words import printable_input
+
+if TYPE_CHECKING:
+    from rtp.client import Client, Target
+    from rtp.settings import Settings
+    from rtp_commands.flags import Flags
+    from rtp_commands.output import Output
 
 __all__ = ["Call", "Listing", "Result", "Severity", "Waiting", "listing", "local", "read", "write"]
 
@@ -30,8 +32,7 @@ SHARED = frozenset({"reason"})
 """Flags that a command may take as its own, required parameter."""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a command gives back when its exit code is not 0, or when it has something to say with it."""
 
     value: Any
@@ -39,8 +40,7 @@ class Result:
     said: str = ""
 
 
-@dataclass
-class Listing(Generic[R]):
+class Listing(Struct, Generic[R]):
     """A list as it comes: pages, the cursor of what follows, and the filters that made it."""
 
     pages: Iterator[Sequence[R]]
@@ -55,11 +55,15 @@ class Call:
         self.leaf = leaf
         self.flags = flags
         self.given = given
-        self.output = Output(flags.output, fields=flags.fields, quiet=flags.quiet, columns=leaf.columns)
+        from rtp_commands.output import Output
+
+        self.output: Output = Output(flags.output, fields=flags.fields, quiet=flags.quiet, columns=leaf.columns)
 
     @cached_property
     def settings(self) -> Settings:
         """The settings of this machine."""
+        from rtp.settings import load
+
         return load()
 
     @cached_property
@@ -72,6 +76,8 @@ class Call:
     @cached_property
     def client(self) -> Client:
         """The client, opened when it is first used."""
+        from rtp.client import Client
+
         return Client(self.target, timeout=self.flags.timeout, watch=self._watch if self.flags.verbose else None)
 
     def read(self, op: Operation[None, R], **params: Any) -> R:
@@ -124,6 +130,8 @@ class Planned(Exception):
 
 def bound(function: Callable[..., Any]) -> Callable[..., int]:
     """The function as Typer sees it: its own parameters, then the flags of its kind."""
+    from rtp_commands import flags as flag_sets
+
     leaf = declaration(function)
     hints = get_type_hints(function, include_extras=True)
     own = [
@@ -139,8 +147,8 @@ def bound(function: Callable[..., Any]) -> Callable[..., int]:
 
     def command(**values: Any) -> int:
         given = {name: values[name] for name in names}
-        common = {field.name: values[field.name] for field in fields(Flags) if field.name in values}
-        return run(function, Call(leaf, Flags(**common), given), own)
+        common = {name: values[name] for name in flag_sets.Flags.__struct_fields__ if name in values}
+        return run(function, Call(leaf, flag_sets.Flags(**common), given), own)
 
     signature = inspect.Signature([*own, *extra])
     command.__signature__ = signature  # type: ignore[attr-defined]

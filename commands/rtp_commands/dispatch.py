@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import Any, NoReturn
@@ -47,6 +48,7 @@ def run(row: Row, arguments: list[str], *, debug: bool = False) -> int:
 
 def _run(row: Row, arguments: list[str]) -> int:
     command = lazy.load(row)
+    gc.enable()
     with command.make_context(f"rtp {row.name}", list(arguments)) as context:
         code = command.invoke(context)
     sys.stdout.flush()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
+from msgspec import Struct
 
 from rtp_commands.arguments import instant
 
@@ -71,8 +71,7 @@ CONFIRM: dict[str, tuple[Any, Any]] = {
 SETS = {"every command": EVERY, "every list": LIST, "every write": WRITE}
 
 
-@dataclass(frozen=True)
-class Flags:
+class Flags(Struct, frozen=True, kw_only=True):
     """The values of the flag sets in one call; sets that a command lacks keep their defaults."""
 
     output: Format = "table"

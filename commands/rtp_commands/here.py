@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 
 def config_folder(env: Mapping[str, str]) -> str:
@@ -18,20 +17,20 @@ def config_folder(env: Mapping[str, str]) -> str:
 def local_place(env: Mapping[str, str]) -> tuple[str, bool]:
     """One line that names the context, and whether a server is likely to answer."""
     if name := env.get("RTP_CONTEXT", "") or ("" if env.get("RTP_URL") else current_context(env)):
-        known = _json(os.path.join(config_folder(env), "contexts", name + ".json"))
+        known = _text(os.path.join(config_folder(env), "contexts", name + ".json"))
         if known is None:
             return f"{name} (unknown: rtp context list)", False
-        seen = f" ({known['environment']})" if known.get("environment") else ""
-        return f"{name}{seen} · {known.get('url', '')}", True
+        seen = f" ({found})" if (found := _field(known, "environment")) else ""
+        return f"{name}{seen} · {_field(known, 'url')}", True
     if url := env.get("RTP_URL"):
         return f"{url} (RTP_URL)", True
     home = instance_folder(env)
-    instance = _json(os.path.join(home, "instance.json"))
+    instance = _text(os.path.join(home, "instance.json"))
     if instance is None:
         return f"local · no instance yet in {home}", False
     running = _running(home)
     state = "running" if running else "not running"
-    return f"local ({instance.get('class', 'dev')}) · {home} · {state}", running
+    return f"local ({_field(instance, 'class') or 'dev'}) · {home} · {state}", running
 
 
 def current_context(env: Mapping[str, str]) -> str:
@@ -60,12 +59,11 @@ def instance_folder(env: Mapping[str, str]) -> str:
 
 
 def _running(home: str) -> bool:
-    state = _json(os.path.join(home, "run", "state.json"))
-    pid = state.get("pid") if state else None
-    if not isinstance(pid, int):
+    pid = _field(_text(os.path.join(home, "run", "state.json")) or "", "pid")
+    if not pid.isdigit():
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(int(pid), 0)
     except PermissionError:
         return True
     except OSError:
@@ -73,12 +71,18 @@ def _running(home: str) -> bool:
     return True
 
 
-def _json(path: str) -> dict[str, Any] | None:
-    import json
-
+def _text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except (OSError, ValueError):
+            return file.read()
+    except OSError:
         return None
-    return value if isinstance(value, dict) else None
+
+
+def _field(text: str, name: str) -> str:
+    """The first such field of JSON that this tool wrote; importing a parser would cost more than the whole screen."""
+    _, found, rest = text.partition(f'"{name}":')
+    value = rest.lstrip()
+    if not found:
+        return ""
+    return value[1:].partition('"')[0] if value.startswith('"') else value.partition(",")[0].strip(" }\n")

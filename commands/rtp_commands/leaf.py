@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct, structs
 
 from rtp.operations import Operation
 
@@ -22,8 +23,7 @@ class Severity(Enum):
     SEVERE = "severe"
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """How a write whose work goes on is waited for: an operation to look again, and what its state means.
 
     `param` is the name in the operation's path; the resource's `id` fills it.
@@ -37,8 +37,7 @@ class Waiting:
     field: str = "state"
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(Struct, frozen=True, kw_only=True):
     """One command's declaration; `reversible` is the command that undoes it, None means final."""
 
     kind: Kind
@@ -49,7 +48,7 @@ class Leaf:
     side_effects: str = ""
     columns: tuple[str, ...] = ()
     waiting: Waiting | None = None
-    exit_codes: tuple[int, ...] = field(default=())
+    exit_codes: tuple[int, ...] = ()
 
     def codes(self) -> list[int]:
         """The exit codes that this command may end with."""
@@ -62,14 +61,14 @@ def read(
     *operations: AnyOperation, columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
 ) -> Callable[[F], F]:
     """Declare a command that reads one thing."""
-    return _declare(Leaf("read", operations, columns=columns, exit_codes=exit_codes))
+    return _declare(Leaf(kind="read", operations=operations, columns=columns, exit_codes=exit_codes))
 
 
 def listing(
     *operations: AnyOperation, columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
 ) -> Callable[[F], F]:
     """Declare a command that lists; `columns` are the fields of its table."""
-    return _declare(Leaf("list", operations, columns=columns, exit_codes=exit_codes))
+    return _declare(Leaf(kind="list", operations=operations, columns=columns, exit_codes=exit_codes))
 
 
 def write(
@@ -88,7 +87,17 @@ def write(
     waits = {7, 9, 14} if waiting else set()
     codes = tuple({*exit_codes, *waits})
     return _declare(
-        Leaf("write", operations, severity, confirm, reversible, side_effects, columns, waiting, codes),
+        Leaf(
+            kind="write",
+            operations=operations,
+            severity=severity,
+            confirm=confirm,
+            reversible=reversible,
+            side_effects=side_effects,
+            columns=columns,
+            waiting=waiting,
+            exit_codes=codes,
+        )
     )
 
 
@@ -96,7 +105,7 @@ def local(
     *, side_effects: str = "", columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
 ) -> Callable[[F], F]:
     """Declare a command without an operation of the API; `side_effects` says what it changes, empty means nothing."""
-    return _declare(Leaf("local", side_effects=side_effects, columns=columns, exit_codes=exit_codes))
+    return _declare(Leaf(kind="local", side_effects=side_effects, columns=columns, exit_codes=exit_codes))
 
 
 def declaration(function: Any) -> Leaf:
@@ -108,6 +117,13 @@ def declaration(function: Any) -> Leaf:
     if not isinstance(leaf, Leaf):
         raise TypeError(f"{function.__module__}.{function.__name__} is not declared with read, listing, write or local")
     return leaf
+
+
+def fields_of(kind: Any) -> list[str]:
+    """The names of a struct's fields on the wire; nothing for other types."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return [field.encode_name for field in structs.fields(kind)]
+    return []
 
 
 def _declare(leaf: Leaf) -> Callable[[F], F]:

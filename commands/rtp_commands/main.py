@@ -125,11 +125,16 @@ def _run(arguments: list[str]) -> int:
     if name == "help":
         return _help(rest, debug)
     row = find(name)
-    if row is None:
-        return _mistake(name)
+    return _mistake(name) if row is None else _dispatch(row, rest, debug)
+
+
+def _dispatch(row: Row, arguments: list[str], debug: bool) -> int:
+    import gc
+
+    gc.disable()  # imports make no garbage worth a collection, which would cost a tenth of the start
     from rtp_commands.dispatch import run
 
-    return run(row, rest, debug=debug)
+    return run(row, arguments, debug=debug)
 
 
 def _screen(*, full: bool) -> int:
@@ -144,9 +149,7 @@ def _help(topics: list[str], debug: bool) -> int:
         return _screen(full=True)
     row = find(topics[0])
     if row is not None:
-        from rtp_commands.dispatch import run
-
-        return run(row, [*topics[1:], "--help"], debug=debug)
+        return _dispatch(row, [*topics[1:], "--help"], debug)
     from rtp_commands import topics as pages
 
     text = pages.find(topics[0])

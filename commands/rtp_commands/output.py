@@ -12,6 +12,7 @@ import msgspec
 from rtp_commands import table
 from rtp_commands.errors import UnknownField
 from rtp_commands.flags import Format
+from rtp_commands.leaf import fields_of
 from rtp_commands.words import closest, safe
 
 WIDEST = 100
@@ -148,13 +149,6 @@ class _Counted:
         for page in self._pages:
             self.count += len(page)
             yield page
-
-
-def fields_of(kind: Any) -> list[str]:
-    """The names of a struct's fields on the wire; nothing for other types."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [field.encode_name for field in msgspec.structs.fields(kind)]
-    return []
 
 
 def _rich(lines: Sequence[table.Line]) -> None:

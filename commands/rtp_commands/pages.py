@@ -7,14 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rtp_commands import flags as flag_sets
-from rtp_commands.leaf import Leaf, Severity
+from rtp_commands.leaf import Leaf, Severity, fields_of
 
 if TYPE_CHECKING:
     from rtp_commands.main import Row
 
 WIDE = 80
-SHARED = ("EVERY COMMAND", flag_sets.EVERY), ("EVERY LIST", flag_sets.LIST), ("EVERY WRITE", flag_sets.WRITE)
 
 
 def split(doc: str | None) -> tuple[str, list[str]]:
@@ -58,6 +56,8 @@ def of_verb(command: Any, path: str) -> str:
 
 def own_params(command: Any, leaf: Leaf) -> list[Any]:
     """The parameters that are not one of the shared flags."""
+    from rtp_commands import flags as flag_sets
+
     shared = flag_sets.of_kind(leaf.kind).keys()
     return [param for param in command.params if param.name not in shared or param.required]
 
@@ -119,17 +119,17 @@ def _help(param: Any) -> str:
 
 
 def _shared(leaf: Leaf) -> list[str]:
-    wanted = {"read": 1, "local": 1, "list": 2, "write": 3}[leaf.kind]
-    lines = []
-    for place, (title, flags) in enumerate(SHARED):
-        if place == 0 or place == wanted - 1:
-            lines += [_head(title), *_wrap("  ".join(flag_sets.names(flags)), 2)]
+    from rtp_commands import flags as flag_sets
+
+    lines = [_head("EVERY COMMAND"), *_wrap("  ".join(flag_sets.names(flag_sets.EVERY)), 2)]
+    if leaf.kind == "list":
+        lines += [_head("EVERY LIST"), *_wrap("  ".join(flag_sets.names(flag_sets.LIST)), 2)]
+    if leaf.kind == "write":
+        lines += [_head("EVERY WRITE"), *_wrap("  ".join(flag_sets.names(flag_sets.WRITE)), 2)]
     return [*lines, "  described by: rtp help flags", ""]
 
 
 def _fields(leaf: Leaf) -> list[str]:
-    from rtp_commands.output import fields_of
-
     return fields_of(leaf.operations[0].returns) if leaf.operations else []
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    """Control characters, C1, bidi marks, line separators and surrogates; compiled when text beyond ASCII comes."""
+    return re.compile(_UNSAFE)
 
 
 def printable_input(text: str) -> str:
@@ -25,14 +32,14 @@ def safe(text: str) -> str:
     """Text for a terminal: control characters, line breaks and bidi marks as escapes, so that they do nothing."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(lambda match: _escape(match[0]), text)
+    return _unsafe().sub(lambda match: _escape(match[0]), text)
 
 
 def safe_json(text: str) -> str:
     """JSON text with the characters that steer a terminal as JSON escapes; line breaks between values stay."""
     if text.isascii():
         return text.replace("\x7f", "\\u007f")
-    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+    return _unsafe().sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
 
 
 def _escape(character: str) -> str:
