@@ -84,7 +84,7 @@ def _postgres(instance: Instance, settings: Settings) -> str:
     version = programs.version()
     if instance.exists and (was := instance.read().pg_major):
         pg_binaries.require_major(instance.data, was, programs)
-    return f"{version} in {programs.bin}"
+    return f"{version} in {programs.bin}" if settings.pg_bin else version
 
 
 def disk(instance: Instance, settings: Settings) -> list[Check]:

@@ -70,7 +70,9 @@ def throwaway_settings(settings: Settings, home: Path) -> Settings:
 def environment(settings: Settings, url: str, token: str) -> dict[str, str]:
     """The command's environment: our own, with the throwaway instance as the server."""
     config = str(settings.home_folder() / "config")
-    return site.exported(settings) | {"RTP_URL": url, "RTP_TOKEN": token, "RTP_CONFIG_HOME": config}
+    ours = {f"RTP_{name.upper()}" for name in settings.__struct_fields__}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {"RTP_HOME": settings.home, "RTP_URL": url, "RTP_TOKEN": token, "RTP_CONFIG_HOME": config}
 
 
 def _run(command: list[str], env: dict[str, str]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from rtp.runtime import adopt, errors, lock, state
 from rtp.runtime.instance import Instance
 from rtp.runtime.report import Report
 from rtp.runtime.site import exported, python
+from rtp.runtime.spawn import spawn
 from rtp.runtime.state import ServiceState, Status
 from rtp.runtime.tails import log_end
 from rtp.settings import Settings
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.03
+STOP_SECONDS = 30.0
 Progress = Callable[[ServiceState], None]
 
 
@@ -81,31 +82,22 @@ def up(
 
 def _start(instance: Instance, settings: Settings, deadline: float, progress: Progress, lifeline: int) -> None:
     reader, writer = os.pipe()
-    throwaway = ["--lifeline", str(lifeline), "--throwaway"] if lifeline >= 0 else []
+    rest = ["--lifeline", str(lifeline), "--throwaway"] if lifeline >= 0 else []
     log = instance.logs / "supervisor.log"
-    with os.fdopen(reader, "rb", buffering=0) as reports, log.open("ab") as output:
-        child = subprocess.Popen(
-            python("rtp.runtime.supervisor", str(instance.home), "--report", str(writer), *throwaway),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd="/",
-            env=exported(settings),
-            start_new_session=True,
-            pass_fds=(writer, lifeline) if lifeline >= 0 else (writer,),
-            umask=0o077,
-        )
+    words = python("rtp.runtime.supervisor", str(instance.home), "--report", str(writer), *rest)
+    with os.fdopen(reader, "rb", buffering=0) as reports:
+        child = spawn(words, log=log, env=exported(settings), keep=[writer, *([lifeline] if lifeline >= 0 else [])])
         os.close(writer)
         for line in _lines(reports.fileno(), deadline):
             report = msgspec.json.decode(line, type=Report)
             if report.problem is not None:
-                child.wait()
+                adopt.wait(child, STOP_SECONDS)
                 raise StartFailed(report.problem)
             if report.service is not None:
                 progress(report.service)
             if report.ready:
                 return
-        if child.poll() is not None:
+        if not adopt.alive(child):
             raise errors.ServiceDidNotStart(service="supervisor", why=log_end(log, 3))
 
 

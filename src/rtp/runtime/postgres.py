@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from rtp.runtime import adopt, probe
 from rtp.runtime.instance import Secrets
 from rtp.runtime.pg_binaries import Programs
+from rtp.runtime.spawn import spawn
 from rtp.runtime.tails import log_end
 
 __all__ = ["Postgres", "log_end"]
@@ -77,21 +77,10 @@ class Postgres:
             words += ["-c", f"{name}={value}"]
         return words
 
-    def start(self, **options: str) -> subprocess.Popen[bytes]:
-        """Start the server in a session of its own, so that it outlives whoever started it; clean up first."""
+    def start(self, **options: str) -> int:
+        """Start the server, after cleaning up, so that it outlives whoever started it; its pid."""
         self.clean()
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                self.command(**options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-                umask=0o077,
-                **self.programs.identity(),
-            )
+        return spawn(self.command(**options), log=self.log, env=ENVIRONMENT, identity=self.programs.identity())
 
     def running(self) -> int | None:
         """The pid of this data folder's live server, or None."""

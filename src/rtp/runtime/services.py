@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import rtp
 from rtp.runtime import adopt, errors, pg_create, postgres, probe, tied, valkey
 from rtp.runtime.preloader import Preloader
 from rtp.runtime.site import Site, python
+from rtp.runtime.spawn import spawn
 from rtp.runtime.tails import log_end
 
 GENTLY: adopt.Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
@@ -62,7 +62,7 @@ class PostgresService:
             secrets = self.site.instance.secrets()
             await asyncio.to_thread(pg_create.create, self.server, secrets, durable=self.site.durable)
         pg_create.require_space(self.server.data, pg_create.NEEDED_TO_RUN_MB)
-        return self.server.start().pid
+        return self.server.start()
 
     def ready(self) -> Literal["up", "degraded", "starting"]:
         """Whether it takes connections."""
@@ -88,7 +88,7 @@ class ValkeyService:
         """Adopt or start."""
         if (pid := self.server.running()) is not None:
             return pid
-        return self.server.start().pid
+        return self.server.start()
 
     def ready(self) -> Literal["up", "degraded", "starting"]:
         """Whether it answers PING."""
@@ -114,23 +114,12 @@ class TiedService:
         """What its command line, and only its, contains."""
         return (*tied.words(str(self.site.instance.home)), self.module)
 
-    def spawn(self, *rest: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-        """Start the module, after ending what an earlier supervisor left of it."""
+    def spawn(self, *rest: str, keep: tuple[int, ...] = ()) -> int:
+        """Start the module, after ending what an earlier supervisor left of it; its pid."""
         for pid in adopt.find(self.words()):
             adopt.end(pid, GENTLY)
-        home = str(self.site.instance.home)
-        with self.log().open("ab") as log:
-            return subprocess.Popen(
-                python("rtp.runtime.tied", "--home", home, str(os.getpid()), self.module, *rest),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.site.environment(),
-                cwd="/",
-                start_new_session=True,
-                pass_fds=keep,
-                umask=0o077,
-            )
+        words = python("rtp.runtime.tied", "--home", str(self.site.instance.home), str(os.getpid()), self.module, *rest)
+        return spawn(words, log=self.log(), env=self.site.environment(), keep=keep)
 
     def log(self) -> Path:
         """Where its output goes."""
@@ -145,7 +134,7 @@ class ProviderService(TiedService):
 
     async def start(self) -> int:
         """Start it on its port."""
-        return self.spawn("--port", str(self.site.provider_port)).pid
+        return self.spawn("--port", str(self.site.provider_port))
 
     def ready(self) -> Literal["up", "degraded", "starting"]:
         """Whether it answers HTTP."""
@@ -163,7 +152,7 @@ class PreloaderService(TiedService):
         """Start it with its end of the control pair and the listening sockets."""
         with self.preloader.connect() as theirs:
             numbers = (theirs.fileno(), *(listener.fileno() for listener in self.site.listeners))
-            return self.spawn(*map(str, numbers), keep=numbers).pid
+            return self.spawn(*map(str, numbers), keep=numbers)
 
     def ready(self) -> Literal["up", "degraded", "starting"]:
         """Whether it has imported the server."""

