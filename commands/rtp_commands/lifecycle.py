@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rtp.errors import ExitCode
+from rtp.errors import ExitCode, RtpError
+from rtp.meta.schemas import DOCTOR, Check, Doctor
 from rtp.runtime import doctor as local_doctor
 from rtp.runtime import ephemeral as throwaway
 from rtp.runtime import launch, site, stopping
@@ -16,8 +17,8 @@ from rtp.runtime import logs as log_files
 from rtp.runtime.instance import Instance
 from rtp.runtime.state import ServiceState
 from rtp.runtime.tails import tail
-from rtp_commands.call import Call, Result, local
-from rtp_commands.errors import Usage
+from rtp_commands.call import Call, Result, local, read
+from rtp_commands.errors import InstanceMissing, Usage
 
 app = typer.Typer()
 Lines = Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many lines of each log.")]
@@ -75,7 +76,7 @@ def _progress(call: Call) -> launch.Progress:
 
 
 def _said(started: launch.Started) -> str:
-    if started.status.schema == "older":
+    if started.status.schema == "behind":
         return "The database's schema is older than this rtp: the API is up but not ready. Next: rtp db migrate"
     return "It was running already." if started.already else f"Ready at {started.status.url}. Stop it with: rtp down"
 
@@ -141,7 +142,7 @@ def _marked(name: str, line: str, *, alone: bool) -> str:
 
 
 @app.command()
-@local(exit_codes=(10,), columns=("name", "state", "detail", "fix"))
+@read(DOCTOR, exit_codes=(10,))
 def doctor(call: Call) -> Result:
     """Check everything for real: each line is ok, a warning, or failed, with the command that mends it.
 
@@ -149,6 +150,23 @@ def doctor(call: Call) -> Result:
         rtp doctor
         rtp doctor -o json
     """
-    found = local_doctor.checks(call.settings)
+    found = [*_local_checks(call), *_server_checks(call)]
     worst = any(check.state == "failed" for check in found)
-    return Result(found, ExitCode.CHECK_FAILED if worst else ExitCode.OK)
+    return Result(Doctor(checks=found), ExitCode.CHECK_FAILED if worst else ExitCode.OK)
+
+
+def _local_checks(call: Call) -> list[Check]:
+    """This machine's checks, unless another server is asked for."""
+    try:
+        here = bool(call.target.socket)
+    except InstanceMissing:
+        here = True
+    return local_doctor.checks(call.settings) if here else []
+
+
+def _server_checks(call: Call) -> list[Check]:
+    """What the server finds; that it does not answer is a finding, too."""
+    try:
+        return call.read(DOCTOR).checks
+    except RtpError as error:
+        return [Check(name="server", state="failed", detail=error.message, fix=error.problem().hint)]

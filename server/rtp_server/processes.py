@@ -18,14 +18,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from inspect import isawaitable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import uvicorn
 import uvloop
 
+from rtp.errors import RtpError
 from rtp.runtime import adopt, tied
 from rtp.runtime.control import Command, Event, Lines, send
 from rtp.settings import Settings, load
@@ -197,27 +197,16 @@ def _become(name: str, parent: int, target: Callable[[], None], log: Path) -> No
 
 def _prepare(writer: int, settings: Settings) -> None:
     with os.fdopen(writer, "wb") as answer:
-        if importlib.util.find_spec("rtp.migrations.service") is None:
-            answer.write(msgspec.json.encode(Event(event="prepared", schema="none")))
-            return
-        from rtp.errors import RtpError
-
-        prepare = importlib.import_module("rtp.migrations.service").prepare
+        service = importlib.import_module("rtp.migrations.service")
         try:
-            found = prepare(settings.database_owner_url or settings.database_url)
-            state = asyncio.run(_awaited(found)) if isawaitable(found) else found
+            found = service.prepare(settings.database_owner_url)
         except RtpError as error:
             answer.write(msgspec.json.encode(Event(event="prepared", error=error.message)))
             return
-        answer.write(msgspec.json.encode(Event(event="prepared", schema=_text(state))))
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
-def _text(state: Any) -> str:
-    return state if isinstance(state, str) else str(getattr(state, "state", state))
+        text = ""
+        if found.state == "ahead":
+            text = f"The database is at {found.current}, this version of rtp knows it up to {found.wanted}."
+        answer.write(msgspec.json.encode(Event(event="prepared", schema=found.state, error=text)))
 
 
 def _preload() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rtp import __version__
 from rtp.db.engine import Database
 from rtp.db.frames import Frames
 from rtp.permissions import Permissions
+from rtp.runtime.instance import Instance
 from rtp.settings import Settings
 
 
@@ -22,6 +22,7 @@ class State:
     database: Database
     frames: Frames
     secret: bytes
+    local_token: str = ""
     permissions: Permissions = field(default_factory=Permissions)
     version: str = __version__
 
@@ -29,12 +30,13 @@ class State:
 def build(settings: Settings, secret: bytes) -> State:
     """Wire a process; opens no connection yet."""
     database = Database(settings.database_url)
-    return State(settings=settings, database=database, frames=Frames(database), secret=secret)
+    local_token = Instance(settings).token()
+    return State(settings, database, Frames(database), secret, local_token)
 
 
 def signing_key(settings: Settings) -> bytes:
     """The key that signs cursors: from the instance's secrets, or derived from the database's own password."""
-    file = settings.home_folder() / "secrets" / "signing.key"
-    if file.is_file():
-        return Path(file).read_bytes().strip()
+    instance = Instance(settings)
+    if instance.secrets_file.is_file():
+        return instance.secrets().signing_key.encode()
     return hmac.digest(settings.database_url.encode(), b"rtp cursor key", hashlib.sha256)

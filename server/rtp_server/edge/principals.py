@@ -1,7 +1,8 @@
-"""Who asks: a token, or the local owner when the request came over the instance's own socket without one."""
+"""Who asks: a token, or the local owner, who has the instance's socket or the token in its folder."""
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from rtp.errors import NotLoggedIn
@@ -21,6 +22,8 @@ async def of(state: State, scope: Any, authorization: str, trace: Trace) -> Prin
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise NotLoggedIn()
+    if state.local_token and hmac.compare_digest(secret.strip().encode(), state.local_token.encode()):
+        return LOCAL_OWNER
     async with state.frames.reading(operation="tokens.resolve", principal=LOCAL_OWNER, trace=trace) as frame:
         return await tokens.resolve(frame, secret.strip())
 

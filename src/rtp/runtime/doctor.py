@@ -9,25 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 import rtp
 from rtp.errors import RtpError
+from rtp.meta.schemas import Check
 from rtp.runtime import launch, pg_binaries, valkey
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
 
 LOW_MB = 2_000
 FULL_MB = 300
-
-
-class Check(msgspec.Struct, kw_only=True, omit_defaults=False):
-    """One line of `rtp doctor`: `fix` is the command that mends it."""
-
-    name: str
-    state: Literal["ok", "warning", "failed"]
-    detail: str
-    fix: str = ""
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -44,7 +34,7 @@ def processes(instance: Instance, settings: Settings) -> list[Check]:
     unwell = [row for row in status.services if row.state not in ("up", "external")]
     if not unwell:
         return [Check(name="processes", state="ok", detail=f"{len(status.services)} services run")]
-    fixes = {"api": "rtp db migrate" if status.schema == "older" else "rtp logs api"}
+    fixes = {"api": "rtp db migrate" if status.schema == "behind" else "rtp logs api"}
     return [
         Check(
             name=f"process {row.name}",

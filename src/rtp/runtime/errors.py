@@ -75,6 +75,21 @@ class ServiceDidNotStart(RtpError):
     still = "Everything that was started has been stopped again."
 
 
+class DatabaseNotPrepared(RtpError):
+    """The database could not be prepared: {why}"""
+
+    hint = "rtp logs prepare"
+    still = "Everything that was started has been stopped again."
+
+
+class DatabaseTooNew(RtpError):
+    """{why}"""
+
+    exit_code = ExitCode.CONFLICT
+    hint = "Install the version of rtp that migrated this database, or a newer one"
+    still = "Nothing was changed; everything that was started has been stopped again."
+
+
 class NotReadyInTime(Unavailable):
     """The instance was not ready after {seconds} s; waiting for: {waiting_for}."""
 

@@ -25,7 +25,7 @@ from rtp.runtime.state import WELL, Board, Status, now
 from rtp.settings import load
 
 HOUSEKEEPING_SECONDS = 5.0
-NOT_CURRENT = ("older", "newer", "dirty")
+BEHIND = ("behind", "dirty")
 
 
 class Supervisor:
@@ -93,7 +93,8 @@ class Supervisor:
             with contextlib.suppress(PreloaderGone):  # its keeper starts another one, which is asked again
                 await self.preloader.prepare()
                 if self.preloader.error:
-                    self._failed(errors.ServiceDidNotStart(service="prepare", why=self.preloader.error))
+                    kind = errors.DatabaseTooNew if self.preloader.schema == "ahead" else errors.DatabaseNotPrepared
+                    self._failed(kind(why=self.preloader.error))
                     return
                 self.board.status.schema = self.preloader.schema
                 self.preloader.prepared.set()
@@ -102,7 +103,7 @@ class Supervisor:
         """Say when everything is up, or as well as it can be with a schema that only `rtp db migrate` may change."""
         while not self.started:
             rows = self.board.status.services
-            behind = self.board.status.schema in NOT_CURRENT
+            behind = self.board.status.schema in BEHIND
             good = (*WELL, "degraded") if behind else WELL
             if all(row.state in good for row in rows):
                 self.started = self.board.status.started = True
