@@ -1,0 +1,1 @@
+"""Payments: what members paid, and the provider behind it."""

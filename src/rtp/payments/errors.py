@@ -1,0 +1,56 @@
+"""What can go wrong with payments and at their provider."""
+
+from __future__ import annotations
+
+from rtp.errors import ExitCode, RtpError
+
+
+class ProviderDeclined(RtpError):
+    """The card was declined: {reason}"""
+
+    status = 402
+    exit_code = ExitCode.REFUSED
+    still = "Nothing was charged."
+
+    @classmethod
+    def code(cls) -> str:
+        """What callers branch on: `payment_declined`; the provider's own word is the parameter `decline_code`."""
+        return "payment_declined"
+
+
+class ProviderUnavailable(RtpError):
+    """The payment provider cannot be reached: {why}"""
+
+    status = 503
+    retryable = True
+    still = "The provider did not take the request: nothing was charged or refunded."
+    hint = "rtp status"
+
+
+class ProviderOutcomeUnknown(RtpError):
+    """The payment provider took the request {key}, and its answer did not arrive: {why}"""
+
+    status = 504
+    exit_code = ExitCode.UNKNOWN_OUTCOME
+    still = "It may have been carried out; it is settled by asking the provider for this key, never under a new one."
+
+
+class ProviderKeyReused(RtpError):
+    """The payment provider knows the key {key} from a different request."""
+
+    status = 409
+    still = "The provider kept the first request and did nothing for this one."
+
+
+class ProviderRefused(RtpError):
+    """The payment provider does not accept the request: {why}"""
+
+    status = 502
+    still = "Nothing was charged or refunded."
+
+
+class CardNotKnown(RtpError):
+    """{card} is not a card that the provider knows; its test cards are {known}."""
+
+    status = 400
+    still = "No card was stored."
