@@ -12,7 +12,8 @@ from litestar.types import ASGIApp
 from rtp.errors import InvalidInput
 from rtp.kit import failpoints
 from rtp.settings import Settings
-from rtp_server import openapi, problems, state as states
+from rtp_server import openapi, problems
+from rtp_server import state as states
 from rtp_server.edge import Edge
 from rtp_server.edge.logs import configure
 from rtp_server.operation import Endpoint
@@ -39,7 +40,7 @@ def create_litestar(state: states.State) -> Litestar:
         openapi_config=openapi.config(),
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
         request_max_body_size=IMPORT_LIMIT,
-        on_shutdown=[state.database.close],
+        on_shutdown=[state.close],
         logging_config=None,
         debug=False,
     )

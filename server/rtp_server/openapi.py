@@ -11,10 +11,12 @@ from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
     OpenAPIType,
-    Operation as OpenAPIOperation,
     RequestBody,
     Schema,
     SecurityScheme,
+)
+from litestar.openapi.spec import (
+    Operation as OpenAPIOperation,
 )
 
 from rtp import __version__

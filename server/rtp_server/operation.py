@@ -31,6 +31,9 @@ from rtp_server.state import State
 Handler = Callable[..., Awaitable[Any]]
 AnyRequest = Request[Any, Any, Any]
 
+_RESERVED = frozenset({"state", "query", "headers", "cookies", "body", "scope", "socket"})
+"""Names that Litestar gives a meaning of its own."""
+
 _LIST_PARAMETERS: dict[str, Any] = {
     "limit": (Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Rows on a page.")], 50),
     "cursor": (Annotated[str, QueryParameter(max_length=2000, description="`next` of the page before.")], ""),
@@ -74,7 +77,7 @@ def operation(declared: Operation[Any, Any]) -> Callable[[Handler], HTTPRouteHan
         runner = {"read": _read, "list": _list, "write": _write}[declared.kind]
 
         async def endpoint_of(request: AnyRequest, **arguments: Any) -> Any:
-            return await runner(endpoint, request, arguments)
+            return await runner(endpoint, request, {_own(name): value for name, value in arguments.items()})
 
         _sign(endpoint_of, endpoint)
         return route(
@@ -180,7 +183,9 @@ def _sign(endpoint_of: Callable[..., Any], endpoint: Endpoint) -> None:
     made = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=AnyRequest)]
     for name, parameter in parameters.items():
         annotation = _marked(name, hints[name], declared)
-        made.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
+        made.append(
+            parameter.replace(name=_litestars(name), kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+        )
     extra = {"list": _LIST_PARAMETERS, "write": _WRITE_PARAMETERS, "read": {}}[declared.kind]
     for name, (annotation, default) in extra.items():
         made.append(
@@ -199,7 +204,18 @@ def _marked(name: str, hint: Any, declared: Operation[Any, Any]) -> Any:
         return JSONBody[hint]
     if f"{{{name}}}" in declared.path:
         return FromPath[hint]
-    return hint if get_origin(hint) is Annotated else Annotated[hint, QueryParameter()]
+    return hint if get_origin(hint) is Annotated else Annotated[hint, QueryParameter(name=name)]
+
+
+def _litestars(name: str) -> str:
+    """The name of a filter as Litestar's function has it: `state` and its like mean something else there."""
+    return f"{name}_filter" if name in _RESERVED else name
+
+
+def _own(name: str) -> str:
+    """The handler's name for an argument."""
+    own = name.removesuffix("_filter")
+    return own if own in _RESERVED else name
 
 
 def _responses(declared: Operation[Any, Any]) -> dict[int, ResponseSpec]:

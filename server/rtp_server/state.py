@@ -26,6 +26,14 @@ class State:
     permissions: Permissions = field(default_factory=Permissions)
     version: str = __version__
 
+    def services(self) -> dict[str, Any]:
+        """Connections to the outside by name, for jobs and consumers."""
+        return {}
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        await self.database.close()
+
 
 def build(settings: Settings, secret: bytes) -> State:
     """Wire a process; opens no connection yet."""

@@ -12,7 +12,7 @@ ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "owner")
 ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
-        whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show metrics.show
+        whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show metrics.show jobs.list jobs.show
         """.split()
     ),
     "support": frozenset(
@@ -22,7 +22,7 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "operator": frozenset(
         """
-        users.import users.export
+        users.import users.export jobs.retry jobs.purge
         """.split()
     ),
     "owner": frozenset(

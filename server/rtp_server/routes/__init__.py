@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler
 
-from rtp_server.routes import audit, events, meta, plans, staff, tokens, users
+from rtp_server.routes import audit, events, jobs, meta, plans, staff, tokens, users
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *meta.HANDLERS,
@@ -13,6 +13,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *tokens.HANDLERS,
     *audit.HANDLERS,
     *events.HANDLERS,
+    *jobs.HANDLERS,
     *plans.HANDLERS,
 )
 """Under /v1."""

@@ -1,0 +1,17 @@
+"""What the worker does: every kind of job and every consumer of events, in two lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtp.events.relay import Consumer
+from rtp.jobs import jobs as job_jobs
+from rtp.jobs.spec import JobSpec
+
+JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS,)
+"""Every kind of job."""
+
+
+def consumers(services: dict[str, Any]) -> tuple[Consumer, ...]:
+    """Every consumer of events, with the connections it needs."""
+    return ()

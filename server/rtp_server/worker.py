@@ -1,0 +1,154 @@
+"""The worker process: runs jobs, relays events, and rescues what dead workers held."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate import JobContext, RetryDecision
+from procrastinate.jobs import Job as QueuedJob
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import make_url
+
+from rtp.db.frames import Frames
+from rtp.events.relay import Consumer
+from rtp.jobs.jobs import HEARTBEAT_SECONDS, STALLED_SECONDS
+from rtp.jobs.policy import Backoff
+from rtp.jobs.spec import Context, JobSpec
+from rtp.kit import trace as traces
+from rtp.migrations import schema
+from rtp.settings import Settings
+from rtp_server import relaying, state as states, work
+from rtp_server.app import arm_failpoint
+from rtp_server.edge.logs import configure
+
+log = structlog.get_logger("rtp.worker")
+GRACE_SECONDS = 3.0
+
+
+class Retry(procrastinate.BaseRetryStrategy):
+    """Backoff with jitter; an error that cannot pass by itself goes to the dead letters at once."""
+
+    def __init__(self, backoff: Backoff) -> None:
+        self.backoff = backoff
+        self.random = random.SystemRandom()
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
+        """When to try again, or None to give up."""
+        if job.attempts >= self.backoff.retries or getattr(exception, "final", False):
+            return None
+        wait = self.backoff.wait(job.attempts + 1, self.random)
+        return RetryDecision(retry_in={"microseconds": int(wait * 1_000_000)})
+
+
+def build_app(settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]) -> procrastinate.App:
+    """A procrastinate application with every kind of job."""
+    connector = procrastinate.PsycopgConnector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=6)
+    app = procrastinate.App(connector=connector)
+    for spec in specs:
+        task = app.task(name=spec.name, queue=spec.queue, retry=Retry(spec.backoff), pass_context=True)(
+            runner(spec, settings, frames, services)
+        )
+        if spec.cron:
+            app.periodic(cron=spec.cron, queueing_lock=spec.name)(task)
+    return app
+
+
+def runner(
+    spec: JobSpec, settings: Settings, frames: Frames, services: dict[str, Any]
+) -> Callable[..., Awaitable[None]]:
+    """The function that procrastinate calls for one kind of job."""
+
+    async def run(job: JobContext, *_: Any, **args: Any) -> None:
+        cause = args.pop("_trace", {})
+        args.pop("timestamp", None)
+        trace = traces.start(cause.get("traceparent", ""), cause.get("request_id", ""))
+        context = Context(
+            frames=frames,
+            settings=settings,
+            trace=trace,
+            name=spec.name,
+            attempt=job.job.attempts + 1,
+            services=services,
+        )
+        begun = asyncio.get_running_loop().time()
+        try:
+            await spec.run(context, **args)
+        except Exception as error:
+            log.warning("job failed", job=spec.name, attempt=context.attempt, error=repr(error), trace_id=trace.trace_id)
+            raise
+        spent = round((asyncio.get_running_loop().time() - begun) * 1000, 1)
+        log.info("job done", job=spec.name, attempt=context.attempt, ms=spent, trace_id=trace.trace_id)
+
+    return run
+
+
+def conninfo_of(url: str) -> str:
+    """A SQLAlchemy-style URL as libpq's key=value form."""
+    parsed = make_url(url)
+    text = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+    return make_conninfo(**conninfo_to_dict(text))
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; running jobs get a moment to finish, then are left to the rescue."""
+    configure(settings.log_level, "worker")
+    arm_failpoint(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    state = states.build(settings, states.signing_key(settings))
+    try:
+        if await schema_ready(state, stop):
+            await work_until(stop, settings, state)
+    finally:
+        await state.close()
+
+
+async def work_until(stop: asyncio.Event, settings: Settings, state: states.State) -> None:
+    """Jobs and relay side by side until told to stop; if one of them fails, the process ends and is started anew."""
+    services = state.services()
+    app = build_app(settings, state.frames, services, work.JOBS)
+    consumers: tuple[Consumer, ...] = work.consumers(services)
+    async with app.open_async():
+        jobs = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=settings.worker_concurrency,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=1.0,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+            )
+        )
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        relay = asyncio.create_task(relaying.run(state.frames, consumers, holder, stop))
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({jobs, relay, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        jobs.cancel()
+        results = await asyncio.gather(jobs, relay, return_exceptions=True)
+        for task, result in zip((jobs, relay), results, strict=True):
+            if task in done and isinstance(result, Exception):
+                raise result
+
+
+async def schema_ready(state: states.State, stop: asyncio.Event) -> bool:
+    """Wait until the schema is the one this version knows; False when told to stop before."""
+    while not stop.is_set():
+        async with state.database.reading() as connection:
+            if (await schema.state(connection)).state == "current":
+                return True
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=1.0)
+        except TimeoutError:
+            continue
+    return False

@@ -1,0 +1,1 @@
+"""Jobs: work that runs later, at least once, with effects that happen once."""

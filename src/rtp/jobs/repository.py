@@ -1,0 +1,127 @@
+"""Every query on jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, Text, cast, func, select, text
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.jobs.model import job_events, jobs
+from rtp.jobs.schemas import Job, JobEvent, JobState
+from rtp.operations import Page
+
+STATES: dict[str, JobState] = {
+    "todo": "waiting",
+    "doing": "running",
+    "succeeded": "succeeded",
+    "failed": "dead",
+    "cancelled": "cancelled",
+    "aborting": "running",
+    "aborted": "cancelled",
+}
+"""procrastinate's statuses in our words."""
+
+_STATUS = cast(jobs.c.status, Text)
+_CREATED_AT = (
+    select(func.min(job_events.c.at))
+    .where(job_events.c.job_id == jobs.c.id, cast(job_events.c.type, Text) == "deferred")
+    .scalar_subquery()
+
+)
+_CREATED = _CREATED_AT.label("created_at")
+_COLUMNS = (jobs.c.id, jobs.c.queue_name, jobs.c.task_name, jobs.c.args, _STATUS.label("status"),
+            jobs.c.scheduled_at, jobs.c.attempts, _CREATED)  # fmt: skip
+
+
+def _to_job(row: Row[Any]) -> Job:
+    return Job(
+        id=f"job_{row.id}",
+        name=row.task_name,
+        queue=row.queue_name,
+        state=STATES[row.status],
+        attempts=row.attempts,
+        args={key: value for key, value in row.args.items() if key != "_trace"},
+        scheduled_at=row.scheduled_at,
+        created_at=row.created_at,
+    )
+
+
+async def find(frame: Frame, job_id: int, *, lock: bool = False) -> Job | None:
+    """The job with this number."""
+    query = select(*_COLUMNS).where(jobs.c.id == job_id)
+    row = await frame.first(query.with_for_update(of=jobs) if lock else query)
+    return None if row is None else _to_job(row)
+
+
+async def events_of(frame: Frame, job_id: int) -> list[JobEvent]:
+    """The steps in the life of a job."""
+    query = select(cast(job_events.c.type, Text).label("type"), job_events.c.at)
+    rows = await frame.all(query.where(job_events.c.job_id == job_id).order_by(job_events.c.id))
+    return [JobEvent(type=row.type, at=row.at) for row in rows]
+
+
+async def page(frame: Frame, page: PageRequest, *, state: JobState | None, queue: str) -> Page[Job]:
+    """One page of jobs."""
+    query = select(*_COLUMNS)
+    if state is not None:
+        wanted = [ours for ours, named in STATES.items() if named == state]
+        query = query.where(text("status = ANY (CAST(:wanted AS procrastinate_job_status[]))").bindparams(wanted=wanted))
+    if queue:
+        query = query.where(jobs.c.queue_name == queue)
+    return await page_of(
+        frame,
+        page,
+        query,
+        key=jobs.c.id,
+        sorts={"id": jobs.c.id},
+        default="-id",
+        time=_CREATED_AT,
+        build=_to_job,
+    )
+
+
+async def requeue(frame: Frame, job_id: int) -> None:
+    """Put a dead job back into its queue, now."""
+    await frame.execute(
+        text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id}
+    )
+
+
+async def delete_finished(frame: Frame, state: JobState, hours: int) -> int:
+    """Delete jobs of a state that ended more than so many hours ago; how many there were."""
+    wanted = [ours for ours, named in STATES.items() if named == state]
+    query = text(
+        """
+        WITH gone AS (
+            DELETE FROM procrastinate_jobs j
+            WHERE j.status = ANY (CAST(:wanted AS procrastinate_job_status[]))
+                AND (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id)
+                    < now() - make_interval(hours => :hours)
+                AND NOT EXISTS (SELECT 1 FROM procrastinate_periodic_defers d WHERE d.job_id = j.id)
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone
+        """
+    )
+    row = await frame.first(query, {"wanted": wanted, "hours": hours})
+    return int(row[0]) if row is not None else 0
+
+
+_RESCUE = text(
+    """
+    WITH stalled AS (
+        SELECT j.id FROM procrastinate_jobs j
+        LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+        WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => :seconds))
+        FOR UPDATE OF j SKIP LOCKED
+    )
+    SELECT id, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM stalled
+    """
+)
+
+
+async def rescue_stalled(frame: Frame, seconds: float) -> list[int]:
+    """Put back the running jobs of workers without a heartbeat for so many seconds."""
+    return [int(row[0]) for row in await frame.all(_RESCUE, {"seconds": seconds})]

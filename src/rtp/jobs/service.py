@@ -1,0 +1,65 @@
+"""Use cases of jobs."""
+
+from __future__ import annotations
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.jobs import repository
+from rtp.jobs.errors import JobNotDead, JobNotFound
+from rtp.jobs.schemas import Job, JobDetail, JobState, Purged, PurgeJobs
+from rtp.operations import Page
+
+
+async def show(frame: Frame, key: str) -> JobDetail:
+    """A job with its history.
+
+    Raises: JobNotFound.
+    """
+    job = await _find(frame, key)
+    events = await repository.events_of(frame, _number(key))
+    return JobDetail(**{name: getattr(job, name) for name in job.__struct_fields__}, events=events)
+
+
+async def page(frame: Frame, page: PageRequest, *, state: JobState | None = None, queue: str = "") -> Page[Job]:
+    """One page of jobs."""
+    return await repository.page(frame, page, state=state, queue=queue)
+
+
+async def retry(frame: Frame, key: str) -> Job:
+    """Put a dead job back into its queue; its effects stay once-only.
+
+    Raises: JobNotFound, JobNotDead.
+    """
+    before = await _find(frame, key, lock=True)
+    if before.state != "dead":
+        raise JobNotDead(key=key, state=before.state)
+    await repository.requeue(frame, _number(key))
+    after = await _find(frame, key)
+    frame.record("job.retried", after.id, after.attempts, before=_seen(before), after=_seen(after))
+    return after
+
+
+async def purge(frame: Frame, request: PurgeJobs) -> Purged:
+    """Delete finished jobs."""
+    deleted = await repository.delete_finished(frame, request.state, request.older_than_hours)
+    frame.summary = {"state": request.state, "older_than_hours": request.older_than_hours, "deleted": deleted}
+    return Purged(deleted=deleted)
+
+
+async def _find(frame: Frame, key: str, *, lock: bool = False) -> Job:
+    job = await repository.find(frame, _number(key), lock=lock)
+    if job is None:
+        raise JobNotFound(key=key)
+    return job
+
+
+def _number(key: str) -> int:
+    digits = key.removeprefix("job_")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise JobNotFound(key=key)
+    return int(digits)
+
+
+def _seen(job: Job) -> dict[str, object]:
+    """What is compared and kept of a job: not its times, which a plan cannot foresee."""
+    return {"id": job.id, "name": job.name, "state": job.state}

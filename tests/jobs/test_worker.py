@@ -1,0 +1,129 @@
+"""A real procrastinate worker on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from rtp.db.frames import Frames
+from rtp.jobs import repository
+from rtp.jobs.policy import Backoff
+from rtp.jobs.spec import Context, JobSpec
+from rtp.settings import Settings
+from rtp.testing.plugin import OpenFrame
+from rtp_server.worker import build_app
+
+SOON = Backoff(kind="fixed", delay=0.01, retries=2)
+
+
+@asynccontextmanager
+async def drained(settings: Settings, frames: Frames, *specs: JobSpec) -> AsyncIterator[Any]:
+    app = build_app(settings, frames, {}, specs)
+    async with app.open_async():
+        yield app
+
+
+async def drain(app: Any) -> None:
+    await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+
+
+async def test_a_job_exists_only_if_its_frame_commits(settings: Settings, frames: Frames, writing: OpenFrame) -> None:
+    seen: list[int] = []
+
+    async def job(context: Context, number: int) -> None:
+        seen.append(number)
+
+    with pytest.raises(ZeroDivisionError):
+        async with writing() as frame:
+            frame.enqueue("tests.job", number=1)
+            raise ZeroDivisionError
+    async with writing() as frame:
+        frame.enqueue("tests.job", number=2)
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        await drain(app)
+    assert seen == [2]
+
+
+async def test_a_failing_job_is_retried_then_dead_then_retried_by_hand(
+    settings: Settings, frames: Frames, writing: OpenFrame, api: httpx.AsyncClient
+) -> None:
+    attempts: list[int] = []
+
+    async def job(context: Context) -> None:
+        attempts.append(context.attempt)
+        if len(attempts) < 4:
+            raise ConnectionError("the peer is away")
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job, backoff=SOON)) as app:
+        for _ in range(3):
+            await drain(app)
+            await asyncio.sleep(0.02)
+        dead = (await api.get("/v1/jobs", params={"state": "dead"})).json()["items"]
+        assert [item["name"] for item in dead] == ["tests.job"]
+        assert attempts == [1, 2, 3]
+        answer = await api.post(f"/v1/jobs/{dead[0]['id']}/retry")
+        assert answer.json()["state"] == "waiting", answer.text
+        await drain(app)
+    shown = (await api.get(f"/v1/jobs/{dead[0]['id']}")).json()
+    assert shown["state"] == "succeeded"
+    assert (await api.post(f"/v1/jobs/{dead[0]['id']}/retry")).json()["code"] == "job_not_dead"
+
+
+async def test_a_final_error_is_not_retried(settings: Settings, frames: Frames, writing: OpenFrame) -> None:
+    attempts: list[int] = []
+
+    class Declined(Exception):
+        final = True
+
+    async def job(context: Context) -> None:
+        attempts.append(context.attempt)
+        raise Declined
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job, backoff=SOON)) as app:
+        await drain(app)
+        await asyncio.sleep(0.02)
+        await drain(app)
+    assert attempts == [1]
+
+
+async def test_the_jobs_of_a_worker_without_heartbeat_are_put_back(writing: OpenFrame) -> None:
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with writing() as frame:
+        await frame.execute(
+            text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 min')")
+        )
+        await frame.execute(
+            text(
+                "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)"
+            )
+        )
+    async with writing() as frame:
+        assert len(await repository.rescue_stalled(frame, 10)) == 1
+    async with writing() as frame:
+        assert await repository.rescue_stalled(frame, 10) == []
+
+
+async def test_purge_deletes_only_what_ended_long_enough_ago(
+    settings: Settings, frames: Frames, writing: OpenFrame, api: httpx.AsyncClient
+) -> None:
+    async def job(context: Context) -> None:
+        return None
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+        frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        await drain(app)
+    assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 1})).json() == {"deleted": 0}
+    assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 0})).json() == {"deleted": 2}
