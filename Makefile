@@ -21,7 +21,7 @@ install: venv ## Make .venv with everything in it; then .venv/bin/rtp runs
 
 test: venv ## Run the tests with coverage (ARGS="tests/users -k email" narrows)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered --cov-fail-under=80 $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=80 $(ARGS)
 
 prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|install|fuzz)
 	$(BIN)/python -m pytest --prove $(or $(SUITE),all) $(ARGS)

@@ -28,6 +28,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         item.user_properties.append(("level", level(item)))
+        if level(item) == "acceptance":  # one running instance serves them all
+            item.add_marker(pytest.mark.xdist_group("acceptance"))
         (kept if is_wanted(config, item) else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -20,6 +20,7 @@ from rtp.kit.clock import FixedClock
 from rtp.permissions import LOCAL_OWNER
 from rtp.settings import Settings
 from rtp.testing import asgi, servers
+from rtp.testing.instance import RunningInstance, running
 from rtp.testing.keeper import Services
 from rtp.testing.pinned import close_sockets, pin_environment
 from rtp.testing.servers import Cloned
@@ -148,3 +149,10 @@ async def api(app: asgi.App) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application as the local owner, over the instance's socket."""
     async with asgi.client(app, socket=True) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
+    """A real `rtp up`, empty at first, shared by the acceptance tests of this process."""
+    with running(tmp_path_factory.mktemp("instance")) as started:
+        yield started

@@ -28,8 +28,6 @@ RUN = "RTP_TEST_RUN"
 TEMPLATE = "rtp_template"
 _numbers = itertools.count(1)
 _keepers: list[subprocess.Popen[bytes]] = []
-"""Kept, so that none is collected while it runs."""
-_keepers: list[subprocess.Popen[bytes]] = []
 """Held until the process ends: a keeper outlives whoever started it."""
 
 
@@ -86,7 +84,6 @@ def start_keeper(folder: Path, run: int) -> None:
             stderr=log,
             start_new_session=True,
         )
-    _keepers.append(keeper)
     _keepers.append(keeper)
     (folder / "keeper.pid").write_text(str(keeper.pid))
     deadline = time.monotonic() + 2 * START_SECONDS
