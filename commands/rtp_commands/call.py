@@ -178,7 +178,7 @@ def _result(function: Callable[..., Any], call: Call, own: Sequence[inspect.Para
         if all(value in (None, [], False) or value == _default(own, name) for name, value in call.given.items()):
             from rtp_commands.writing import apply_plan
 
-            return apply_plan(call)
+            return apply_plan(call, call.flags.plan)
         if missing:
             raise Usage(what=f"--plan stands alone, or with the whole command: {', '.join(missing)} is missing")
     wants_call = next(iter(get_type_hints(function).values()), None) is Call

@@ -48,8 +48,8 @@ def cell(name: str, value: Any, *, terminal: bool, now: datetime | None = None) 
 
 
 def _text(name: str, value: str, terminal: bool, now: datetime | None) -> Cell:
-    if terminal and _INSTANT.match(value):
-        return Cell(relative(value, now or datetime.now(UTC)))
+    if _INSTANT.match(value):
+        return Cell(relative(value, now or datetime.now(UTC)) if terminal else minute(value))
     if terminal and name.rpartition(".")[2] in ("state", "status", "verdict") and value in STATE_STYLE:
         style = STATE_STYLE[value]
         return Cell(f"{SYMBOL[style]} {value}", style=style)
@@ -83,6 +83,11 @@ def relative(text: str, now: datetime) -> str:
             amount = f"{int(size // unit)} {name}"
             return f"{amount} ago" if seconds >= 0 else f"in {amount}"
     return text[:10]
+
+
+def minute(text: str) -> str:
+    """`2026-11-22 21:24` in UTC; the exact instant is in the machine formats."""
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def spreadsheet(value: Any) -> str:

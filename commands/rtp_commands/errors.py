@@ -63,7 +63,7 @@ class NotConfirmed(RtpError):
 class PlanOfOtherCommand(Conflict):
     """The plan {plan} is one of {operation}, not of this command."""
 
-    hint = "rtp api GET /plans/{plan}"
+    hint = "rtp plans show {plan}"
     still = "Nothing was changed."
 
 

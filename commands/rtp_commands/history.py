@@ -17,7 +17,7 @@ from rtp_commands.journal import Ending, Entry, Intent, Journal, now
 from rtp_commands.leaf import listing
 
 app = typer.Typer()
-COLUMNS = ("id", "at", "operation", "state", "target", "context")
+COLUMNS = ("id", "at", "operation", "state")
 
 
 @app.command()

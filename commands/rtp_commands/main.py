@@ -52,6 +52,7 @@ TABLE = (
     Row("cache", "cache", "Warm, look into and purge the cache", "Operations"),
     Row("migrations", "migrations", "The database's schema: status, plan, apply", "Operations"),
     Row("audit", "audit", "Who did what to whom, and why", "Operations"),
+    Row("plans", "plans", "What dry runs found: look again, carry out", "Operations"),
     Row("staff", "staff", "People who use rtp, and their roles", "Operations"),
     Row("tokens", "tokens", "API tokens", "Operations"),
     Row("chaos", "chaos", "Experiments that break things on purpose", "Game day"),

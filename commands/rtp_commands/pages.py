@@ -39,7 +39,7 @@ def of_verb(command: Any, path: str) -> str:
     leaf: Leaf = command.leaf
     text, examples = split(command.help)
     own = own_params(command, leaf)
-    lines = [*text.splitlines(), "", _head("EXAMPLES"), *(f"  {example}" for example in examples), ""]
+    lines = [*_paragraphs(text), "", _head("EXAMPLES"), *(f"  {example}" for example in examples), ""]
     lines += [_head("USAGE"), "  " + usage(command, path, own), ""]
     arguments = [param for param in own if param.param_type_name == "argument"]
     options = [param for param in own if param.param_type_name == "option"]
@@ -52,6 +52,13 @@ def of_verb(command: Any, path: str) -> str:
         lines += [_head("FIELDS"), *_wrap(", ".join(known), 2), ""]
     codes = ", ".join(str(code) for code in leaf.codes())
     return "\n".join([*lines, f"{_head('EXIT CODES')}  {codes}  (rtp help exit-codes)"])
+
+
+def _paragraphs(text: str) -> list[str]:
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        lines += [*([""] if lines else []), *_wrap(" ".join(paragraph.split()), 0)]
+    return lines
 
 
 def own_params(command: Any, leaf: Leaf) -> list[Any]:
@@ -67,8 +74,8 @@ def usage(command: Any, path: str, own: list[Any]) -> str:
     words = [path]
     for param in own:
         if param.param_type_name == "argument":
-            name = param.make_metavar(None) if param.metavar is None else param.metavar
-            words.append(name if param.required else f"[{name}]")
+            name = param.metavar or param.name.upper()
+            words.append(name if param.required or name.startswith("[") else f"[{name}]")
         elif param.required:
             words.append(f"{param.opts[0]} {param.metavar or param.name.upper()}")
     return " ".join([*words, "[--flags]"])

@@ -11,20 +11,20 @@ from rtp_commands.table import Line, flat, pairs, plain
 SHOWN = 20
 
 
-def lines(plan: Plan, *, reversible: str, wide: int) -> list[Line]:
+def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     """The receipt: a heading, each change with its differences, queued work, and whether it can be undone."""
     result: list[Line] = [[("Plan ", "bold"), (f"{plan.id}  {plan.operation}  valid until {plan.expires_at}", "")]]
     for change in plan.changes[:SHOWN]:
         result += [[("  " + change.type, "bold"), ("  " + change.target, "")]]
         result += [[("    ", ""), *line] for line in pairs(_differences(change), wide - 4)]
     if len(plan.changes) > SHOWN:
-        result += [[(f"  and {len(plan.changes) - SHOWN} more: rtp api GET /plans/{plan.id}", "")]]
+        result += [[(f"  and {len(plan.changes) - SHOWN} more: rtp plans show {plan.id} -o json", "")]]
     for ask in plan.jobs:
         asked = ", ".join(f"{name}={cell(name, value, terminal=False).text}" for name, value in ask.args.items())
         result += [[("  then ", "bold"), (f"{ask.job}({asked})", "")]]
     if not plan.changes and not plan.jobs:
         result += [[("  nothing would change", "")]]
-    return [*result, [("  " + reversible, "")]]
+    return [*result, [("  " + reversible, "")]] if reversible else result
 
 
 def text(plan: Plan, *, reversible: str, wide: int) -> str:

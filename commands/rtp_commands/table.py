@@ -12,22 +12,58 @@ from rtp_commands.words import pad, safe, width
 Span = tuple[str, str]
 Line = list[Span]
 GAP = "  "
+LEAST_PROSE = 12
 
 
 def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, columns_wide: int, terminal: bool) -> list[Line]:
-    """Rows under a heading; a row that does not fit is laid out as a card, and so are all when many do not."""
+    """Rows under a heading; prose goes on below itself, another row that does not fit is laid out as a card.
+
+    When more than a quarter of the rows do not fit, all of them are cards.
+    """
     now = datetime.now(UTC)
     cells = [[cell(name, pick(row, name), terminal=terminal, now=now) for name in columns] for row in rows]
     widths = [max([width(name), *(width(row[place].text) for row in cells)]) for place, name in enumerate(columns)]
-    widths = _shrunk(widths, [width(name) for name in columns], cells, columns_wide)
-    fits = [all(width(one.text) <= limit for one, limit in zip(row, widths, strict=True)) for row in cells]
+    prose = _prose(widths, cells, columns_wide)
+    if prose is None:
+        widths = _shrunk(widths, [width(name) for name in columns], cells, columns_wide)
+    fits = [
+        all(
+            width(one.text) <= limit or place == prose
+            for place, (one, limit) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
     if sum(widths) + len(GAP) * (len(widths) - 1) > columns_wide or fits.count(False) * 4 > len(fits):
         return [line for row in cells for line in [*_card(columns, row, columns_wide), []]][:-1]
     right = [any(row[place].right for row in cells) for place in range(len(columns))]
     lines = [_row([Cell(_title(name), right[place], "bold") for place, name in enumerate(columns)], widths)]
     for row, fit in zip(cells, fits, strict=True):
-        lines += [_row(row, widths)] if fit else _card(columns, row, columns_wide)
+        lines += _wrapped(row, widths, prose) if fit else _card(columns, row, columns_wide)
     return lines
+
+
+def _prose(widths: list[int], cells: list[list[Cell]], columns_wide: int) -> int | None:
+    """The column to break at its spaces when all columns together are too wide; its width is set to what is left."""
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - columns_wide
+    place = max(range(len(widths)), key=widths.__getitem__, default=None)
+    if over <= 0 or place is None or widths[place] - over < LEAST_PROSE:
+        return None
+    if not any(" " in row[place].text and not row[place].right for row in cells):
+        return None
+    widths[place] -= over
+    return place
+
+
+def _wrapped(row: Sequence[Cell], widths: Sequence[int], prose: int | None) -> list[Line]:
+    if prose is None:
+        return [_row(row, widths)]
+    chunks = _chunks(row[prose].text, widths[prose])
+    first = [Cell(chunks[0], one.right, one.style) if place == prose else one for place, one in enumerate(row)]
+    below = [
+        [Cell(chunk if place == prose else "", style=one.style) for place, one in enumerate(row)]
+        for chunk in chunks[1:]
+    ]
+    return [_row(cells, widths) for cells in [first, *below]]
 
 
 def _shrunk(widths: list[int], least: list[int], cells: list[list[Cell]], columns_wide: int) -> list[int]:

@@ -32,7 +32,8 @@ _OUTPUT = """OUTPUT
 
 Data goes to stdout, everything said about it to stderr. On failure stdout stays empty, and with -o json the error
 is an object on stderr: {"error": {"code", "message", "detail", "hint", "retryable", "request_id"}}.
-Money is {"amount": 2500, "currency": "USD"}: minor units. Times are UTC, RFC 3339."""
+Money is {"amount": 2500, "currency": "USD"}: minor units. Times are UTC, RFC 3339; a table shows them
+to the minute, on a terminal as an age."""
 
 
 def find(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,14 +11,13 @@ from msgspec import UNSET
 from rtp.users import schemas
 from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserDetail, UserStatus
 from rtp_commands import arguments
-from rtp_commands.call import Call, Listing, Severity, listing, read, write
+from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
 
 app = typer.Typer()
-COLUMNS = ("id", "email", "name", "status", "created_at")
+COLUMNS = ("id", "email", "name", "status")
 
-Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="Part of the e-mail or name, or an id.")]
+Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="Part of the e-mail or name.")]
 Status = Annotated[UserStatus | None, typer.Option("--status", metavar="STATUS", help="Only this status.")]
-Price = Annotated[str | None, typer.Option("--price", metavar="PRICE", help="Only subscribers of this price.")]
 
 
 @app.command("list")
@@ -122,6 +122,24 @@ def note(
         rtp users note ada@example.com "Prefers e-mail." --reason "call of today"
     """
     return call.write(schemas.NOTE, CreateNote(text=text), user=user)
+
+
+@app.command("import")
+@write(schemas.IMPORT, severity=Severity.MODERATE, exit_codes=(8,), side_effects="creates the members of the file")
+def import_(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8, with the columns email, name, timezone.")],
+    result: Annotated[Path | None, typer.Option("--result", metavar="FILE", help="CSV of the refused rows.")] = None,
+) -> Result:
+    """Import members from a CSV file; who is there already is left as is, refused rows are told one by one.
+
+    Examples:
+        rtp users import examples/members.csv --result refused.csv
+        rtp users import examples/members.csv --dry-run
+    """
+    from rtp_commands.users_import import import_file
+
+    return import_file(call, file, result)
 
 
 @app.command()

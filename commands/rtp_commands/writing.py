@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from rtp.client import ApiError, OutcomeUnknown, Unreachable
+from rtp.meta.schemas import WHOAMI
 from rtp.operations import Operation, Plan
+from rtp.plans import schemas as plans
 from rtp_commands import prompts
 from rtp_commands.call import Call, Planned, Result
-from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending
+from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending, Usage
 from rtp_commands.journal import Ending, Intent, Journal, new_id, now
 from rtp_commands.leaf import Severity, Waiting
 
@@ -34,7 +36,7 @@ def send(call: Call, op: Operation[B, R], body: B | None, params: dict[str, Any]
     Raises: Planned when it is only a dry run; ApiError, Unreachable, OutcomeUnknown; what waiting for it raises.
     """
     if call.flags.dry_run:
-        outcome = call.client.write(op, body, dry_run=True, reason=call.flags.reason, **params)
+        outcome = call.client.write(op, body, dry_run=True, reason=call.flags.reason, at=params)
         raise Planned(outcome.plan)
     plan = _confirmed(call, op, body, params)
     op_id = new_id()
@@ -42,13 +44,11 @@ def send(call: Call, op: Operation[B, R], body: B | None, params: dict[str, Any]
     outcome = recorded(
         call,
         intent,
-        lambda: call.client.write(op, body, key=intent.key, plan=plan, reason=call.flags.reason, op_id=op_id, **params),
+        lambda: call.client.write(
+            op, body, key=intent.key, plan=plan, reason=call.flags.reason, op_id=op_id, at=params
+        ),
     )
-    value: Any = outcome.value
-    if call.leaf.waiting and call.flags.wait:
-        value = await_end(call, call.leaf.waiting, value, op_id)
-    _tell_done(call, outcome, value)
-    return value  # type: ignore[no-any-return]
+    return _ended(call, outcome)  # type: ignore[no-any-return]
 
 
 def intent_of(
@@ -96,7 +96,7 @@ def recorded(call: Call, intent: Intent, act: Any) -> Any:
     return outcome
 
 
-def await_end(call: Call, waiting: Waiting, value: Any, op_id: str) -> Any:
+def await_end(call: Call, waiting: Waiting, value: Any) -> Any:
     """Look again until the state is a final one, or `--timeout` has passed.
 
     Raises: StillPending (14), EndedUnknown (9), EndedFailed (7).
@@ -113,31 +113,48 @@ def await_end(call: Call, waiting: Waiting, value: Any, op_id: str) -> Any:
     return value
 
 
-def apply_plan(call: Call) -> Result:
-    """Carry out a stored plan by its id alone.
+def apply_plan(call: Call, plan_id: str, *, any_operation: bool = False) -> Result:
+    """Carry out a stored plan by its id alone; it must be one of this command's, unless any will do.
 
-    Raises: PlanOfOtherCommand.
+    Raises: PlanOfOtherCommand, and what asking and sending raise.
     """
-    plan_id = str(call.flags.plan)
-    shown = msgspec.json.decode(call.client.raw("GET", f"/plans/{plan_id}").content, type=Plan)
+    if call.flags.reason is not None or call.flags.idempotency_key is not None:
+        raise Usage(what="a plan holds its own reason and key: --reason and --idempotency-key go with its dry run")
+    shown = call.client.read(plans.SHOW, plan=plan_id)
+    if call.flags.dry_run:
+        raise Planned(shown)
+    op = plans.APPLY if any_operation else _planned_operation(call, shown)
+    if prompts.interactive() and _asks(call):
+        call.say(_receipt(call, shown))
+    _ask(call, _typed_value(call, shown.result if isinstance(shown.result, dict) else {}))
+    op_id = new_id()
+    applying: Operation[Any, Any] = replace(op, method=plans.APPLY.method, path=plans.APPLY.path, body=None)
+    at = {"plan": plan_id}
+    intent = intent_of(call, applying, op_id, None, at, None)
+    outcome = recorded(call, intent, lambda: call.client.write(applying, key=intent.key, op_id=op_id, at=at))
+    return Result(_ended(call, outcome))
+
+
+def _planned_operation(call: Call, shown: Plan) -> Operation[Any, Any]:
     op = next((one for one in call.leaf.operations if one.id == shown.operation), None)
     if op is None:
-        raise PlanOfOtherCommand(plan=plan_id, operation=shown.operation)
-    result = shown.result if isinstance(shown.result, dict) else {}
-    _ask(call, _typed_value(call, result))
-    op_id = new_id()
-    applying: Operation[Any, Any] = replace(op, method="POST", path="/plans/{plan_id}/apply", body=None)
-    intent = intent_of(call, applying, op_id, None, {"plan_id": plan_id}, None)
-    outcome = recorded(
-        call,
-        intent,
-        lambda: call.client.write(applying, key=intent.key, reason=call.flags.reason, op_id=op_id, plan_id=plan_id),
-    )
+        raise PlanOfOtherCommand(plan=shown.id, operation=shown.operation)
+    return op
+
+
+def _ended(call: Call, outcome: Outcome[Any]) -> Any:
+    """The outcome's value, waited for where that is declared and wanted."""
     value = outcome.value
     if call.leaf.waiting and call.flags.wait:
-        value = await_end(call, call.leaf.waiting, value, op_id)
+        value = await_end(call, call.leaf.waiting, value)
     _tell_done(call, outcome, value)
-    return Result(value)
+    return value
+
+
+def _receipt(call: Call, plan: Plan) -> str:
+    from rtp_commands.receipt import text
+
+    return text(plan, reversible=undo(call, None), wide=call.output.wide)
 
 
 def show_plan(call: Call, plan: Plan) -> int:
@@ -160,7 +177,8 @@ def undo(call: Call, value: Any) -> str:
         return "final: it cannot be undone"
     text = call.leaf.reversible
     known = {name.upper(): str(given) for name, given in call.given.items() if isinstance(given, str)}
-    known |= {"ID": str(getattr(value, "id", "ID"))}
+    if (made := getattr(value, "id", None)) is not None:
+        known = {name.upper(): str(made) for name in call.given} | {"ID": str(made)} | known
     return "undo: " + " ".join(known.get(word, word) for word in text.split())
 
 
@@ -179,14 +197,17 @@ def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str,
     if not prompts.interactive():
         _ask(call, _typed_value(call, {}))
         return None
-    planned = call.client.write(op, body, dry_run=True, reason=call.flags.reason, **params).plan
+    planned = call.client.write(op, body, dry_run=True, reason=call.flags.reason, at=params).plan
     if planned is None:
         return None
-    from rtp_commands.receipt import text
-
-    call.say(text(planned, reversible=undo(call, None), wide=call.output.wide))
+    call.say(_receipt(call, planned))
     _ask(call, _typed_value(call, planned.result if isinstance(planned.result, dict) else {}))
     return planned.id
+
+
+def ask_first(call: Call) -> None:
+    """Ask for a write that is not one request and so has no preview."""
+    _ask(call, _typed_value(call, {}))
 
 
 def _asks(call: Call) -> bool:
@@ -201,8 +222,7 @@ def _ask(call: Call, value: str) -> None:
 
 def environment(call: Call) -> str:
     """The class of the environment, as the server says."""
-    answer = msgspec.json.decode(call.client.raw("GET", "/whoami").content)
-    return str(answer.get("environment", "prod"))
+    return call.client.read(WHOAMI).environment
 
 
 def _typed_value(call: Call, result: dict[str, Any]) -> str:

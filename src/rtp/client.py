@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -136,17 +136,22 @@ class Client:
         plan: str | None = None,
         reason: str | None = None,
         op_id: str = "",
+        at: Mapping[str, Any] | None = None,
+        lines: bytes | None = None,
         **params: Any,
     ) -> Outcome[R]:
         """One change, sent exactly once.
 
-        `op_id` is the journal's name of this intent, for the message when the answer is lost.
+        `at` fills the path and the query as `params` do, also where a name is one of the control's; `lines` is the
+        body of an operation that takes NDJSON; `op_id` is the journal's name of this intent, for the message when the
+        answer is lost.
         Raises: ApiError, Unreachable (nothing was sent), OutcomeUnknown (sent, and no answer came).
         """
-        path, query = address(op.path, params)
+        path, query = address(op.path, {**params, **(at or {})})
         query |= _present(dry_run="true" if dry_run else None, plan=plan, reason=reason)
-        content = None if body is None else msgspec.json.encode(body)
-        answer = self._send(op.method, path, query, content=content, key=key, op_id=op_id)
+        content = lines if lines is not None else None if body is None else msgspec.json.encode(body)
+        media = "application/json" if lines is None else "application/x-ndjson"
+        answer = self._send(op.method, path, query, content=content, content_type=media, key=key, op_id=op_id)
         if dry_run:
             return Outcome(None, _decode(answer.content, Plan), False, answer.request_id)
         value = _decode(answer.content, op.returns) if answer.content else None
@@ -280,4 +285,5 @@ def _present(**values: str | None) -> dict[str, Any]:
 
 
 def _decode(content: bytes, kind: type[R]) -> R:
-    return msgspec.json.decode(content, type=kind)
+    wanted: Any = Any if kind is object else kind
+    return msgspec.json.decode(content, type=wanted)  # type: ignore[no-any-return]
