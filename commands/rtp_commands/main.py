@@ -132,7 +132,10 @@ def _run(arguments: list[str]) -> int:
 def _dispatch(row: Row, arguments: list[str], debug: bool) -> int:
     import gc
 
+    from rtp.kit.imports import import_without
+
     gc.disable()  # imports make no garbage worth a collection, which would cost a tenth of the start
+    import_without("msgspec", "typing_extensions")  # it takes the same from typing
     from rtp_commands.dispatch import run
 
     return run(row, arguments, debug=debug)

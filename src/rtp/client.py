@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
@@ -22,6 +19,7 @@ from rtp.client_errors import (
     Unreachable,
     problem_of,
 )
+from rtp.kit.imports import import_without
 from rtp.operations import Operation, Page, Plan
 
 if TYPE_CHECKING:
@@ -228,7 +226,8 @@ class Client:
 
 
 def _open(target: Target, timeout: float) -> httpx.Client:
-    _import_httpx()
+    # httpx's own command line would load click, rich and pygments where they are installed.
+    import_without("httpx", "httpx._main")
     import httpx
 
     limits = httpx.Timeout(timeout, connect=min(timeout, 5.0))
@@ -248,18 +247,6 @@ def _open(target: Target, timeout: float) -> httpx.Client:
         raise InsecureTarget(url=target.url)
     transport = httpx.HTTPTransport(verify=False, trust_env=False)
     return httpx.Client(transport=transport, base_url=target.url, timeout=limits, headers=headers, trust_env=False)
-
-
-def _import_httpx() -> None:
-    """Import httpx without its own command line, which would load click, rich and pygments where they are installed."""
-    if "httpx" in sys.modules:
-        return
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]
-    try:
-        importlib.import_module("httpx")
-    finally:
-        with suppress(KeyError):
-            del sys.modules["httpx._main"]
 
 
 def address(path: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
