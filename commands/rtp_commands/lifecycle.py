@@ -76,7 +76,7 @@ def _progress(call: Call) -> launch.Progress:
 
 
 def _said(started: launch.Started) -> str:
-    if started.status.schema == "behind":
+    if started.status.schema in ("empty", "behind"):
         return "The database's schema is older than this rtp: the API is up but not ready. Next: rtp db migrate"
     return "It was running already." if started.already else f"Ready at {started.status.url}. Stop it with: rtp down"
 

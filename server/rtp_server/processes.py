@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 import uvicorn
@@ -29,6 +29,9 @@ from rtp.errors import RtpError
 from rtp.runtime import adopt, tied
 from rtp.runtime.control import Command, Event, Lines, send
 from rtp.settings import Settings, load
+
+if TYPE_CHECKING:
+    from rtp.migrations.schema import SchemaState
 
 PRELOADED = ("rtp_server.app", "rtp_server.worker", "uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on")
 DRAIN_SECONDS = 5
@@ -69,7 +72,7 @@ class Preloaded:
     def obey(self, command: Command) -> None:
         """Carry out one command and answer it."""
         if command.do == "prepare":
-            send(self.control, self.prepare())
+            send(self.control, self.prepare(create=command.create))
             return
         target = {"api": self.run_api, "worker": self.run_worker}[command.role]
         pid = self.fork(command.name, target)
@@ -88,10 +91,10 @@ class Preloaded:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         return pid
 
-    def prepare(self) -> Event:
+    def prepare(self, *, create: bool) -> Event:
         """Bring the schema in order in a child of its own, so that no connection is ever inherited."""
         reader, writer = os.pipe()
-        pid = self.fork("prepare", lambda: _prepare(writer, self.settings))
+        pid = self.fork("prepare", lambda: _prepare(writer, self.settings, create=create))
         os.close(writer)
         with os.fdopen(reader, "rb") as answer:
             text = answer.read()
@@ -195,11 +198,14 @@ def _become(name: str, parent: int, target: Callable[[], None], log: Path) -> No
         os._exit(code)
 
 
-def _prepare(writer: int, settings: Settings) -> None:
+def _prepare(writer: int, settings: Settings, *, create: bool) -> None:
+    from rtp.migrations import service
+
     with os.fdopen(writer, "wb") as answer:
-        service = importlib.import_module("rtp.migrations.service")
         try:
-            found = service.prepare(settings.database_owner_url)
+            found = _schema(settings.database_owner_url or settings.database_url)
+            if settings.database_owner_url and (found.state == "current" or (found.state == "empty" and create)):
+                found = service.prepare(settings.database_owner_url)
         except RtpError as error:
             answer.write(msgspec.json.encode(Event(event="prepared", error=error.message)))
             return
@@ -207,6 +213,20 @@ def _prepare(writer: int, settings: Settings) -> None:
         if found.state == "ahead":
             text = f"The database is at {found.current}, this version of rtp knows it up to {found.wanted}."
         answer.write(msgspec.json.encode(Event(event="prepared", schema=found.state, error=text)))
+
+
+def _schema(url: str) -> SchemaState:
+    from sqlalchemy import NullPool, create_engine
+
+    from rtp.db.engine import url_of
+    from rtp.migrations import schema
+
+    engine = create_engine(url_of(url), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return schema.read(connection)
+    finally:
+        engine.dispose()
 
 
 def _preload() -> None:

@@ -14,6 +14,7 @@ class Command(msgspec.Struct, kw_only=True, omit_defaults=True):
     do: Literal["prepare", "fork"]
     role: Literal["api", "worker", ""] = ""
     name: str = ""
+    create: bool = False
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -76,10 +76,12 @@ class Keeper:
             self.board.set(self.service.name, "starting", pid=pid)
             watching = asyncio.create_task(self._watch(pid))
             try:
-                await ended
+                done, _ = await asyncio.wait({ended, watching}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 watching.cancel()
-            return how_it_ended(pid)
+            if watching in done:
+                watching.result()  # it watches for ever, so this raises: nobody may take a blind watcher for health
+            return describe(await self.service.exit_code(pid))
         finally:
             asyncio.get_running_loop().remove_reader(handle)
             os.close(handle)
@@ -103,11 +105,8 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def how_it_ended(pid: int) -> str:
-    """Exit code or signal of a child that ended, which also takes the zombie away."""
-    try:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
+def describe(code: int | None) -> str:
+    """How a process ended, in words; None if only its parent can know."""
+    if code is None:
         return "it ended"
-    code = os.waitstatus_to_exitcode(status) if ended else 0
     return f"killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"

@@ -90,12 +90,14 @@ class Preloader:
         """
         return await self._ask(name, Command(do="fork", name=name, role=role))
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, create: bool) -> None:
         """Have the database's schema brought in order; `schema` or `error` say what was found.
+
+        An empty database gets its schema only where we made it: `create`.
 
         Raises: PreloaderGone.
         """
-        await self._ask("prepare", Command(do="prepare"), seconds=600.0)
+        await self._ask("prepare", Command(do="prepare", create=create), seconds=600.0)
 
     async def _ask(self, name: str, command: Command, seconds: float = ANSWER_SECONDS) -> int:
         if self._writer is None:

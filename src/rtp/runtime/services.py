@@ -16,10 +16,12 @@ from rtp.runtime import adopt, errors, pg_create, postgres, probe, tied, valkey
 from rtp.runtime.preloader import Preloader
 from rtp.runtime.site import Site, python
 from rtp.runtime.spawn import spawn
-from rtp.runtime.tails import log_end
+from rtp.runtime.tails import tail
 
 GENTLY: adopt.Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 PROVIDER = "rtp.payments.sandbox"
+LONGEST_LINE = 300
+EXIT_POLLS = 20
 
 
 class Service(Protocol):
@@ -41,8 +43,20 @@ class Service(Protocol):
         """Its log file."""
         ...
 
+    async def exit_code(self, pid: int) -> int | None:
+        """How it ended, negative for a signal; None if only its parent can know."""
+        ...
 
-class PostgresService:
+
+class Child:
+    """What is, or may be, a child of the supervisor."""
+
+    async def exit_code(self, pid: int) -> int | None:
+        """Its exit code, which also takes the zombie away; None for one that was adopted."""
+        return reap(pid)
+
+
+class PostgresService(Child):
     """PostgreSQL, created on the first start."""
 
     name = "postgres"
@@ -73,7 +87,7 @@ class PostgresService:
         return self.server.log
 
 
-class ValkeyService:
+class ValkeyService(Child):
     """Valkey, the cache."""
 
     name = "valkey"
@@ -99,7 +113,7 @@ class ValkeyService:
         return self.server.log
 
 
-class TiedService:
+class TiedService(Child):
     """A Python module as a child that ends with the supervisor."""
 
     version = rtp.__version__
@@ -186,6 +200,16 @@ class ForkedService:
         alive = probe.http_status(self.site.api_socket, "/health/live") == 200
         return "degraded" if alive else "starting"
 
+    async def exit_code(self, pid: int) -> int | None:
+        """What the preloaded child, its parent, tells a moment later; ours to reap if that one was killed."""
+        for _ in range(EXIT_POLLS):
+            if pid in self.preloader.exits:
+                return self.preloader.exits.pop(pid)
+            if (code := reap(pid)) is not None:
+                return code
+            await asyncio.sleep(0.01)
+        return None
+
     def log(self) -> Path:
         """Where its output goes."""
         return self.site.instance.logs / f"{self.role}.log"
@@ -229,7 +253,16 @@ def available(row: Row) -> bool:
         return False
 
 
+def reap(pid: int) -> int | None:
+    """The exit code of a child that ended; None if it is not our child."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
 def failure(service: Service, why: str) -> errors.ServiceDidNotStart:
     """Why a service did not start, with the end of its log."""
-    end = log_end(service.log(), 3).replace("\n", " | ")
+    end = " | ".join(line.strip()[-LONGEST_LINE:] for line in tail(service.log(), 2))
     return errors.ServiceDidNotStart(service=service.name, why=f"{why}; its log ends: {end}" if end else why)

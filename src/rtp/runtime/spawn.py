@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rtp.runtime.pg_binaries import Identity
+
+
+def private(path: str, flags: int) -> int:
+    """Opens a file that only this user may read, whatever the umask."""
+    return os.open(path, flags, 0o600)
 
 
 def spawn(
@@ -18,7 +24,7 @@ def spawn(
     identity: Identity | None = None,
 ) -> int:
     """Start a program with its output appended to `log` and the descriptors `keep` left open; its pid."""
-    with log.open("ab") as output:
+    with open(log, "ab", opener=private) as output:
         child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

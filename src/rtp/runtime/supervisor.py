@@ -16,16 +16,16 @@ import rtp
 from rtp.errors import RtpError
 from rtp.runtime import adopt, ephemeral, errors, lock, logs, site, stopping, tied
 from rtp.runtime.instance import Instance
-from rtp.runtime.keeper import Keeper, how_it_ended
+from rtp.runtime.keeper import Keeper
 from rtp.runtime.preloader import Preloader, PreloaderGone
 from rtp.runtime.report import Report, Reporter
-from rtp.runtime.services import ROWS, STOP_ORDER, Row, available
+from rtp.runtime.services import ROWS, STOP_ORDER, Row, available, reap
 from rtp.runtime.site import Site
 from rtp.runtime.state import WELL, Board, Status, now
 from rtp.settings import load
 
 HOUSEKEEPING_SECONDS = 5.0
-BEHIND = ("behind", "dirty")
+BEHIND = ("empty", "behind", "dirty")
 
 
 class Supervisor:
@@ -51,6 +51,8 @@ class Supervisor:
         stop_orphans = asyncio.create_task(every(HOUSEKEEPING_SECONDS, self._housekeeping))
         tasks = [asyncio.create_task(keeper.keep()) for keeper in self.keepers.values()]
         tasks += [stop_orphans, asyncio.create_task(self._prepare()), asyncio.create_task(self._announce())]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             await self.stop.wait()
         finally:
@@ -71,6 +73,11 @@ class Supervisor:
                 self.board.add(service.name, service.version)
                 self.keepers[service.name] = Keeper(service, self.board, self._failed)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of ours that raised is a defect: stop in order, and say so."""
+        if not task.cancelled() and task.exception() is not None:
+            self.stop.set()
+
     def _failed(self, problem: RtpError) -> bool:
         """Before everything was up once, a failure is the end; afterwards it is a reason to try again."""
         if self.started:
@@ -81,17 +88,14 @@ class Supervisor:
         return True
 
     async def _prepare(self) -> None:
-        """Have the embedded database's schema brought in order once it and the preloaded child are there."""
-        if self.site.postgres is None:
-            self.preloader.prepared.set()
-            return
+        """Have the database's schema brought in order once it and the preloaded child are there."""
         while not self.preloader.prepared.is_set():
             await self.preloader.loaded.wait()
-            if self.board.get("postgres").state != "up":
+            if self.board.get("postgres").state not in WELL:
                 await asyncio.sleep(0.02)
                 continue
             with contextlib.suppress(PreloaderGone):  # its keeper starts another one, which is asked again
-                await self.preloader.prepare()
+                await self.preloader.prepare(create=self.site.postgres is not None)
                 if self.preloader.error:
                     kind = errors.DatabaseTooNew if self.preloader.schema == "ahead" else errors.DatabaseNotPrepared
                     self._failed(kind(why=self.preloader.error))
@@ -121,7 +125,7 @@ class Supervisor:
             keeper = self.keepers[name]
             if keeper.pid is not None:
                 await asyncio.to_thread(adopt.end, keeper.pid, keeper.service.stop_steps)
-                how_it_ended(keeper.pid)
+                reap(keeper.pid)
             self.board.set(name, "down")
         self.preloader.close()
         await asyncio.to_thread(stopping.end_leftovers, self.site.instance)
