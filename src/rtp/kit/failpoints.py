@@ -13,6 +13,7 @@ NAMES = frozenset(
         "job.after_provider",
         "job.after_commit",
         "relay.after_delivery",
+        "sandbox.after_journal",
     }
 )
 """Every place there is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextvars import ContextVar
 
 import msgspec
 
@@ -23,6 +24,10 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     def traceparent(self) -> str:
         """The header to pass on to the next service."""
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+current: ContextVar[Trace | None] = ContextVar("rtp_trace", default=None)
+"""The trace that the running task works for: set where work begins, read where a request leaves the process."""
 
 
 def start(traceparent: str = "", request_id: str = "") -> Trace:

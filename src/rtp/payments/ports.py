@@ -92,11 +92,14 @@ class PaymentProvider(Protocol):
         ...
 
     async def retrieve_charge_by_key(self, key: str) -> ProviderCharge | None:
-        """The charge that was made under a key, failed ones included, or None if there surely is none."""
+        """The charge that was made under a key, failed ones included, or None if none was made so far.
+
+        A lost request can still be under way, so None never ends an intent: it is repeated under the same key.
+        """
         ...
 
     async def retrieve_refund_by_key(self, key: str) -> ProviderRefund | None:
-        """The refund that was made under a key, failed ones included, or None if there surely is none."""
+        """The refund that was made under a key, failed ones included, or None if none was made so far (as above)."""
         ...
 
     async def list_charges(self, since: datetime) -> list[ProviderCharge]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from itertools import islice
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -25,6 +27,9 @@ CARDS = {
 }
 """The test cards by their names; the references stay the same, so that a plan and its act see equal cards."""
 
+KEY = re.compile(r"[!-~]{1,255}")
+"""What a key may be: a header carries it, so visible ASCII without spaces."""
+
 BEHAVIOUR: dict[str, Behaviour] = {"card_slow": "slow", "card_times-out-after-success": "hang"}
 """How the answer about a card's money comes: after a while, or never."""
 
@@ -37,11 +42,11 @@ class Control(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     `refunds_pending`; `refund_failure` is the reason with which new refunds end.
     """
 
-    latency_ms: int = 0
-    fail_rate: float = 0.0
+    latency_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
+    fail_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     hang: bool = False
     down: bool = False
-    refund_delay_ms: int = 0
+    refund_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 0
     refunds_pending: bool = False
     refund_failure: str = ""
 
@@ -154,13 +159,15 @@ class Book:
         made = self._refunds.get(key)
         return self._seen(made) if made else None
 
-    def charges(self) -> list[ProviderCharge]:
-        """All charges in the order they were made."""
-        return [made.charge for made in self._charges.values()]
+    def charges(self, since: datetime, begin: int = 0, count: int | None = None) -> list[ProviderCharge]:
+        """Charges from an instant on in the order they were made: `count` of them after the first `begin`."""
+        found = (made.charge for made in self._charges.values() if made.charge.created_at >= since)
+        return list(islice(found, begin, None if count is None else begin + count))
 
-    def refunds(self) -> list[ProviderRefund]:
-        """All refunds in the order they were made, as they stand now."""
-        return [self._seen(made) for made in self._refunds.values()]
+    def refunds(self, since: datetime, begin: int = 0, count: int | None = None) -> list[ProviderRefund]:
+        """Refunds from an instant on in the order they were made, as they stand now."""
+        found = (made for made in self._refunds.values() if made.refund.created_at >= since)
+        return [self._seen(made) for made in islice(found, begin, None if count is None else begin + count)]
 
     def steer(self, control: Control) -> None:
         """Take new controls; refunds that were held back are let go when nothing holds them any more."""
@@ -245,8 +252,8 @@ def _known(made: dict[str, M], key: str, request: str) -> M | None:
 
 
 def _request(key: str, amount: Money, *rest: str) -> str:
-    if not key:
-        raise ProviderRefused(why="a key is required")
+    if not KEY.fullmatch(key):
+        raise ProviderRefused(why="a key is 1 to 255 visible ASCII characters")
     if amount.amount <= 0:
         raise ProviderRefused(why=f"{amount} is not a positive amount")
     return canonical.digest([amount.amount, amount.currency, *rest])
