@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from typing import Any
 
 from rtp import __version__
+from rtp.cache import valkey
+from rtp.cache.service import Cache
 from rtp.db.engine import Database
 from rtp.db.frames import Frames
 from rtp.permissions import Permissions
@@ -23,23 +26,34 @@ class State:
     frames: Frames
     secret: bytes
     local_token: str = ""
+    cache: Cache | None = None
     permissions: Permissions = field(default_factory=Permissions)
     version: str = __version__
 
     def services(self) -> dict[str, Any]:
         """Connections to the outside by name, for jobs and consumers."""
-        return {}
+        return {} if self.cache is None else {"cache": self.cache}
 
     async def close(self) -> None:
         """Close what was opened."""
         await self.database.close()
+        if self.cache is not None:
+            await self.cache.close()
 
 
 def build(settings: Settings, secret: bytes) -> State:
     """Wire a process; opens no connection yet."""
     database = Database(settings.database_url)
     local_token = Instance(settings).token()
-    return State(settings, database, Frames(database), secret, local_token)
+    cache = open_cache(settings)
+    return State(settings, database, Frames(database, cache=cache), secret, local_token, cache)
+
+
+def open_cache(settings: Settings) -> Cache | None:
+    """The cache, if the settings name a server for it; connects when it is first used."""
+    if not settings.redis_url:
+        return None
+    return Cache(valkey.ValkeyStore(settings.redis_url, valkey.namespace(settings)))
 
 
 def signing_key(settings: Settings) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from rtp.cache import policy as cache_policy, service as cache
 from rtp.events.relay import Consumer
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
@@ -14,4 +16,7 @@ JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS,)
 
 def consumers(services: dict[str, Any]) -> tuple[Consumer, ...]:
     """Every consumer of events, with the connections it needs."""
-    return ()
+    known = []
+    if "cache" in services:
+        known.append(Consumer("cache", cache_policy.wants, outside=partial(cache.invalidate, services["cache"])))
+    return tuple(known)

@@ -12,6 +12,7 @@ ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "owner")
 ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
+        products.list products.show prices.list prices.show catalog.plan cache.stats cache.show
         whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show metrics.show jobs.list jobs.show
         """.split()
     ),
@@ -22,7 +23,7 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "operator": frozenset(
         """
-        users.import users.export jobs.retry jobs.purge
+        catalog.apply cache.warm cache.purge users.import users.export jobs.retry jobs.purge
         """.split()
     ),
     "owner": frozenset(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler
 
-from rtp_server.routes import audit, events, jobs, meta, plans, staff, tokens, users
+from rtp_server.routes import audit, cache, events, jobs, meta, plans, products, staff, tokens, users
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *meta.HANDLERS,
     *users.HANDLERS,
     *staff.HANDLERS,
     *tokens.HANDLERS,
+    *products.HANDLERS,
+    *cache.HANDLERS,
     *audit.HANDLERS,
     *events.HANDLERS,
     *jobs.HANDLERS,

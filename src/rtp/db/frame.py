@@ -7,12 +7,13 @@ same transaction. A dry run does the same and rolls back, so a plan cannot diffe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Executable, Row, insert, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db import records
@@ -22,6 +23,9 @@ from rtp.kit.ids import IdSource
 from rtp.kit.trace import Trace
 from rtp.operations import Ask, Change
 from rtp.permissions import Principal
+
+if TYPE_CHECKING:
+    from rtp.cache.service import Cache
 
 _DEFER = text(
     """
@@ -59,7 +63,8 @@ class Note(msgspec.Struct, kw_only=True):
 class Frame:
     """One transaction of one request or job.
 
-    `now` is the pinned instant of the whole frame; `reason` is what the caller gave.
+    `now` is the pinned instant of the whole frame; `reason` is what the caller gave. `caching` tells whether its reads go
+    through the process's cache: never while it writes, or it would read the state before its own changes.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Frame:
         ids: IdSource,
         reason: str = "",
         dry_run: bool = False,
+        cache: Cache | None = None,
+        caching: Literal["off", "read", "refresh"] = "off",
     ) -> None:
         self.connection = connection
         self.principal = principal
@@ -82,6 +89,8 @@ class Frame:
         self.ids = ids
         self.reason = reason
         self.dry_run = dry_run
+        self.cache = cache
+        self.caching: Literal["off", "read", "refresh"] = caching
         self.notes: list[Note] = []
         self.jobs: list[Job] = []
         self.summary: dict[str, Any] = {}
@@ -121,6 +130,15 @@ class Frame:
         """Queue a job that exists only if this frame commits; it carries the trace of its cause."""
         args = {**args, "_trace": {"traceparent": self.trace.traceparent, "request_id": self.trace.request_id}}
         self.jobs.append(Job(name=name, args=args, queue=queue, lock=lock, queueing_lock=queueing_lock, at=at))
+
+    def after(self, seconds: float) -> datetime:
+        """An instant so many seconds from the frame's own."""
+        return self.now + timedelta(seconds=seconds)
+
+    async def once(self, effect: str) -> bool:
+        """Take a once-only effect for this transaction; False when it was taken before, whoever comes late."""
+        query = upsert(records.effects).values(key=effect).on_conflict_do_nothing().returning(records.effects.c.key)
+        return await self.first(query) is not None
 
     def changes(self) -> list[Change]:
         """The recorded changes as they are shown and digested."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,12 +17,16 @@ from rtp.kit.ids import IdSource
 from rtp.kit.trace import Trace
 from rtp.permissions import Principal
 
+if TYPE_CHECKING:
+    from rtp.cache.service import Cache
+
 
 class Frames:
     """Makes the frames of one process."""
 
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None, cache: Cache | None = None) -> None:
         self.database = database
+        self.cache = cache
         self.clock = clock or SystemClock()
         self.ids = IdSource()
 
@@ -36,6 +41,8 @@ class Frames:
                 operation=operation,
                 now=self.clock.now(),
                 ids=self.ids,
+                cache=self.cache,
+                caching="read",
             )
 
     @asynccontextmanager
@@ -66,6 +73,7 @@ class Frames:
                 ids=ids,
                 reason=reason,
                 dry_run=dry_run,
+                cache=self.cache,
             )
             if dry_run:
                 await connection.execute(text("SET LOCAL lock_timeout = '2s'"))

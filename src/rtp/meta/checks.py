@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from rtp.cache import service as cache
 from rtp.db.frame import Frame
 from rtp.meta.schemas import Check
 from rtp.migrations import schema
@@ -21,7 +22,7 @@ _JOB_AGE = text(
 _DEAD = text("SELECT count(*) AS dead FROM procrastinate_jobs WHERE status = 'failed'")
 _PROTECTED = text(
     """
-    SELECT name FROM unnest(ARRAY['audit', 'events']) AS name
+    SELECT name FROM unnest(ARRAY['audit', 'events', 'ledger']) AS name
     WHERE has_table_privilege(current_user, name, 'UPDATE, DELETE, TRUNCATE')
     """
 )
@@ -34,6 +35,7 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _append_only(frame),
         await _queue(frame),
         await _dead_letters(frame),
+        await _cache(frame),
     ]
 
 
@@ -47,7 +49,7 @@ async def _migrations(frame: Frame) -> Check:
 async def _append_only(frame: Frame) -> Check:
     open_tables = [row.name for row in await frame.all(_PROTECTED)]
     if not open_tables:
-        return Check(name="append-only", state="ok", detail="the application can only add to audit and events")
+        return Check(name="append-only", state="ok", detail="the application can only add to audit, events and ledger")
     return Check(
         name="append-only",
         state="failed",
@@ -71,3 +73,12 @@ async def _dead_letters(frame: Frame) -> Check:
     if not dead:
         return Check(name="dead letters", state="ok", detail="none")
     return Check(name="dead letters", state="warning", detail=f"{dead} jobs gave up", fix="rtp logs worker")
+
+
+async def _cache(frame: Frame) -> Check:
+    state = await cache.state(frame)
+    if state == "away":
+        detail = "it does not answer; everything is read from the database, which is slower"
+        return Check(name="cache", state="warning", detail=detail, fix="rtp status")
+    detail = "it answers" if state == "ok" else "none is used: RTP_REDIS_URL is not set"
+    return Check(name="cache", state="ok", detail=detail)
