@@ -70,6 +70,7 @@ def runner(
         cause = args.pop("_trace", {})
         args.pop("timestamp", None)
         trace = traces.start(cause.get("traceparent", ""), cause.get("request_id", ""))
+        traces.current.set(trace)
         context = Context(
             frames=frames,
             settings=settings,
