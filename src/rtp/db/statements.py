@@ -38,6 +38,27 @@ def run(sql: str) -> None:
         op.execute(statement.replace(":", "\\:"))
 
 
+def run_outside(sql: str) -> None:
+    """Execute statements that cannot run in a transaction, such as CREATE INDEX CONCURRENTLY.
+
+    Each must be repeatable (IF NOT EXISTS), because a killed migration is run again as a whole. They wait for their
+    locks without a limit, as nothing queues behind them. In a new
+    database they run in the one transaction of its creation.
+    """
+    from alembic import context, op  # only inside a migration
+
+    attributes = context.config.attributes
+    if attributes.get("creating"):
+        run(re.sub(r"\bCONCURRENTLY\b", "", sql))
+        return
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        try:
+            run(sql)
+        finally:
+            op.execute(f"SET lock_timeout = {attributes.get('lock_timeout_ms', 0)}")
+
+
 def grant(*tables: str, append_only: tuple[str, ...] = ()) -> None:
     """Give the application's role new tables; of those in `append_only` it can read and add, nothing else."""
     from alembic import context  # only inside a migration

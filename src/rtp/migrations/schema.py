@@ -11,25 +11,37 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.errors import ExitCode, RtpError
+from rtp.migrations import repository
 
 _EXISTS = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 _VERSION = text("SELECT version_num FROM alembic_version")
 
 
-class SchemaState(Struct, frozen=True):
-    """`empty`: no table of ours; `behind`: older; `ahead`: newer than this version of rtp knows."""
+_FIXES = {"empty": "rtp db migrate", "behind": "rtp db migrate", "dirty": "rtp db apply --resume"}
 
-    state: Literal["empty", "behind", "current", "ahead"]
+
+class SchemaState(Struct, frozen=True):
+    """`empty`: no table of ours; `behind`: older; `ahead`: newer than this version of rtp knows.
+
+    `dirty`: a migration began and its process is gone; `fix` is the command that leads to `current`.
+    """
+
+    state: Literal["empty", "behind", "current", "ahead", "dirty"]
     current: str
     wanted: str
 
+    @property
+    def fix(self) -> str:
+        """The command that leads to `current`, empty where there is none or nothing to do."""
+        return _FIXES.get(self.state, "")
+
 
 class SchemaOutdated(RtpError):
-    """The database is at {current}, and this version of rtp needs {wanted}."""
+    """The database is {state} at {current}, and this version of rtp needs {wanted}."""
 
     status = 503
     exit_code = ExitCode.CONFLICT
-    hint = "rtp db migrate"
+    hint = "{fix}"
     still = "Nothing was changed."
 
 
@@ -46,7 +58,8 @@ class SchemaTooNew(RtpError):
 def known() -> tuple[str, ...]:
     """The migrations in this version of rtp, oldest first."""
     folder = resources.files("rtp.db.migrations") / "versions"
-    return tuple(sorted(item.name.split("_")[0] for item in folder.iterdir() if item.name[:4].isdigit() and item.name.endswith(".py")))
+    names = [item.name for item in folder.iterdir() if item.name[:4].isdigit() and item.name.endswith(".py")]
+    return tuple(sorted(name.split("_")[0] for name in names))
 
 
 def compare(current: str | None) -> SchemaState:
@@ -61,8 +74,27 @@ def compare(current: str | None) -> SchemaState:
 
 def read(connection: Connection) -> SchemaState:
     """The state of the connected database, over a synchronous connection."""
+    found = compare(version(connection))
+    if found.state != "ahead" and repository.unfinished(connection) and not repository.running(connection):
+        return SchemaState("dirty", found.current, found.wanted)
+    return found
+
+
+def version(connection: Connection) -> str | None:
+    """The newest applied migration, None where there is none."""
     exists = connection.execute(_EXISTS).scalar_one()
-    return compare(connection.execute(_VERSION).scalar() if exists else None)
+    return connection.execute(_VERSION).scalar() if exists else None
+
+
+def require(found: SchemaState) -> None:
+    """Refuse to work on any schema but the one this version of rtp knows.
+
+    Raises: SchemaOutdated, SchemaTooNew.
+    """
+    if found.state == "ahead":
+        raise SchemaTooNew(current=found.current, wanted=found.wanted)
+    if found.state != "current":
+        raise SchemaOutdated(state=found.state, current=found.current, wanted=found.wanted, fix=found.fix)
 
 
 async def state(connection: AsyncConnection) -> SchemaState:

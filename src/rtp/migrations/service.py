@@ -1,35 +1,43 @@
-"""Bringing a database up: synchronous, over the owner's connection, safe twice at once."""
+"""Use cases of migrations: bringing an empty database up, and saying where one is."""
 
 from __future__ import annotations
 
-from importlib import resources
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from rtp.db import partitions
 from rtp.db.engine import url_of
-from rtp.migrations.schema import SchemaState, read
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.migrations import repository, schema
+from rtp.migrations.schema import SchemaState
+from rtp.migrations.schemas import AppliedMigration, Migration, MigrationStatus
+from rtp.operations import Page
 
-LOCK = 0x727470
-"""Advisory lock that one migrating process holds."""
+if TYPE_CHECKING:
+    from rtp.migrations.scripts import Scripts
+
+FIRST = "first start"
+"""Who creates the schema of an empty database."""
+WAIT = 60.0
 
 
 def prepare(owner_url: str, app_role: str = "rtp_app") -> SchemaState:
     """Create the schema in an empty database and the partitions that the next months need; an older schema is left.
 
-    Returns the state after it.
+    The creation is one transaction, so a killed one leaves an empty database. Returns the state after it.
     """
     engine = create_engine(url_of(owner_url), poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            found = read(connection)
+            found = schema.read(connection)
             connection.rollback()
             if found.state == "empty":
-                upgrade(connection, app_role=app_role)
-                found = read(connection)
+                create(connection, app_role=app_role)
+                found = schema.read(connection)
             if found.state == "current":
                 partitions.ensure(connection)
                 connection.commit()
@@ -38,22 +46,51 @@ def prepare(owner_url: str, app_role: str = "rtp_app") -> SchemaState:
         engine.dispose()
 
 
-def upgrade(connection: Connection, *, app_role: str, target: str = "head") -> None:
-    """Apply migrations up to `target`, each in its own transaction; a second process waits for the first."""
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    connection.commit()
-    try:
-        command.upgrade(config(connection, app_role), target)
-    finally:
+def create(connection: Connection, *, app_role: str, target: str = "head", scripts: Scripts | None = None) -> None:
+    """Apply every migration up to `target` to an empty database in one transaction."""
+    from rtp.migrations import applying  # noqa: PLC0415 - Alembic costs 200 ms, and most starts find a schema
+    from rtp.migrations.scripts import PACKAGED  # noqa: PLC0415
+
+    used = scripts or PACKAGED
+    with applying.held(connection, WAIT):
+        if schema.version(connection) is not None:
+            return  # another process was first
         connection.rollback()
-        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
-        connection.commit()
+        names = {migration.revision: migration for migration in used.all()}
+
+        def finish(ctx: Any, step: Any, **_: Any) -> None:
+            entry = repository.begin(ctx.connection, names[step.up_revision_id], FIRST)
+            repository.finish(ctx.connection, entry)
+
+        with connection.begin():
+            repository.ensure(connection)
+            used.upgrade(connection, target, app_role, on_version_apply=finish, creating=True)
+            repository.protect(connection, app_role)
 
 
-def config(connection: Connection | None, app_role: str) -> Config:
-    """Alembic's configuration, without a file."""
-    made = Config()
-    made.set_main_option("script_location", str(resources.files("rtp.db.migrations")))
-    made.attributes["connection"] = connection
-    made.attributes["app_role"] = app_role
-    return made
+async def status(connection: AsyncConnection) -> MigrationStatus:
+    """Where the database is, and what to do about it."""
+    return await connection.run_sync(read_status)
+
+
+def read_status(connection: Connection) -> MigrationStatus:
+    """The same over a synchronous connection."""
+    from rtp.migrations.scripts import PACKAGED  # noqa: PLC0415 - Alembic costs 200 ms, and most starts never ask
+
+    found = schema.read(connection)
+    pending: list[Migration] = [] if found.state == "ahead" else PACKAGED.pending(schema.version(connection))
+    return MigrationStatus(
+        state=found.state,
+        current=found.current,
+        wanted=found.wanted,
+        running=repository.running(connection),
+        pending=pending,
+        unfinished=repository.unfinished(connection),
+        invalid_indexes=repository.invalid_indexes(connection),
+        hint=schema.SchemaTooNew.hint if found.state == "ahead" else found.fix,
+    )
+
+
+async def history(frame: Frame, page: PageRequest) -> Page[AppliedMigration]:
+    """One page of the ledger."""
+    return await repository.page(frame, page)
