@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from bench.frame import Case, Measured, alternately
+from rtp.testing.instance import running
 
 RTP = str(Path(sys.executable).parent / "rtp")
 NOTHING = [sys.executable, "-c", "pass"]
 TYPER = [sys.executable, "-c", "import typer"]
+CLIENT = [sys.executable, "-c", "import typer, httpx"]
 
 
 def process(command: list[str], **variables: str) -> Callable[[], object]:
@@ -39,11 +42,20 @@ def against(floor: list[str], *arguments: str, **variables: str) -> Callable[[bo
     return run
 
 
-COMPLETION = {"_RTP_COMPLETE": "complete_bash", "COMP_WORDS": "rtp us", "COMP_CWORD": "1"}
+def show_on_an_instance(quick: bool) -> Measured:
+    """Compare `rtp users show E-MAIL -o json` on a warm instance with the imports that it cannot do without."""
+    with tempfile.TemporaryDirectory(prefix="rtp-bench-") as folder, running(Path(folder)) as instance:
+        instance.json("users", "create", MEMBER, "--name", "Ada Lovelace")
+        environment = instance.environment()
+        return against(CLIENT, "users", "show", MEMBER, "-o", "json", **environment)(quick)
+
+
+MEMBER = "ada@example.com"
 CASES = [
     Case("startup-version", "python -c pass", 2.0, "lower", against(NOTHING, "--version")),
     Case("startup-bare", "python -c pass", 2.0, "lower", against(NOTHING)),
     Case("startup-help", "python -c pass", 2.0, "lower", against(NOTHING, "--help")),
-    Case("startup-completion", "python -c pass", 2.0, "lower", against(NOTHING, **COMPLETION)),
+    Case("startup-completion", "python -c pass", 2.0, "lower", against(NOTHING, "us", _RTP_COMPLETE="1")),
     Case("startup-group-help", "python -c 'import typer'", 1.3, "lower", against(TYPER, "users", "--help")),
+    Case("startup-show", "python -c 'import typer, httpx'", 1.3, "lower", show_on_an_instance),
 ]

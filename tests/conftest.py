@@ -24,28 +24,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
     for item in items:
         item.user_properties.append(("level", level(item)))
         if level(item) == "acceptance":  # one running instance serves them all
             item.add_marker(pytest.mark.xdist_group("acceptance"))
-        (kept if is_wanted(config, item) else left_out).append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+    wanted = config.getoption("--prove")
+    kept = [item for item in items if suite_of(item) is not None and wanted in (suite_of(item), "all")]
+    if wanted is None:
+        kept = [item for item in items if suite_of(item) is None]
+    elif config.getoption("--sample"):
+        kept = sample(kept)
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 
 
-def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
-    """Proofs run only when asked for; asked for, nothing else runs."""
-    wanted, markers = config.getoption("--prove"), list(item.iter_markers("prove"))
-    if wanted is None or not markers:
-        return wanted is None and not markers
-    suite, in_sample = markers[0].args[0], any(marker.kwargs.get("sample") for marker in markers)
+def suite_of(item: pytest.Item) -> str | None:
+    """The suite of a proof, None for a test of the plain run."""
+    marker = item.get_closest_marker("prove")
+    if marker is None:
+        return None
+    suite = str(marker.args[0])
     if suite not in SUITES:
         raise pytest.UsageError(f"{item.nodeid}: unknown suite {suite!r}, one of {', '.join(SUITES)}")
-    item.user_properties.append(("suite", suite))
-    return wanted in (suite, "all") and (in_sample or not config.getoption("--sample"))
+    if ("suite", suite) not in item.user_properties:
+        item.user_properties.append(("suite", suite))
+    return suite
+
+
+def sample(proofs: list[pytest.Item]) -> list[pytest.Item]:
+    """The proofs marked as the bounded share; of a suite that marks none, the first, so that each suite is seen."""
+    marked = [item for item in proofs if any(marker.kwargs.get("sample") for marker in item.iter_markers("prove"))]
+    seen = {suite_of(item) for item in marked}
+    firsts: dict[str | None, pytest.Item] = {}
+    for item in proofs:
+        firsts.setdefault(suite_of(item), item)
+    return marked + [item for suite, item in firsts.items() if suite not in seen]
 
 
 def level(item: pytest.Item) -> str:

@@ -70,10 +70,12 @@ def test_all_suites_run_together(run: Run) -> None:
     assert "3 passed, 1 deselected" in run("--prove", "all")
 
 
-def test_a_sample_is_the_share_that_was_marked_for_it(run: Run) -> None:
+def test_a_sample_is_the_marked_share_and_at_least_one_of_each_suite(run: Run) -> None:
     output = run("--prove", "all", "--sample")
-    assert "1 passed, 3 deselected" in output
+    assert "2 passed, 2 deselected" in output
     assert "sampled True" in output
+    assert "test_a_kill_is_survived PASSED" in output
+    assert "test_a_long_race_is_won" not in output
 
 
 def test_a_proof_of_an_unknown_suite_stops_the_run(run: Run) -> None:
