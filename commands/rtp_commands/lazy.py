@@ -95,7 +95,7 @@ class Noun(TyperGroup):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """A noun alone shows its page."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             typer.echo(self.get_help(ctx))
             raise typer.Exit(0)
         return super().parse_args(ctx, args)

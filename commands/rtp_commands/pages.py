@@ -27,10 +27,11 @@ def of_noun(row: Row, verbs: dict[str, Any]) -> str:
     left = max((len(name) for name in verbs), default=0) + 2
     for name, info in verbs.items():
         if not info.hidden:
-            lines.append(f"  {name:<{left}}{split(info.callback.__doc__)[0].splitlines()[0]}")
-    first = next((example for info in verbs.values() for example in split(info.callback.__doc__)[1]), None)
-    if first:
-        lines += ["", _head("EXAMPLE"), f"  {first}"]
+            first, *rest = _wrap(split(info.callback.__doc__)[0].splitlines()[0], 0, WIDE - 2 - left)
+            lines += [f"  {name:<{left}}{first}", *(" " * (left + 2) + more for more in rest)]
+    example = next((example for info in verbs.values() for example in split(info.callback.__doc__)[1]), None)
+    if example:
+        lines += ["", _head("EXAMPLE"), f"  {example}"]
     return "\n".join([*lines, "", _head("READ ON"), f"  rtp {row.name} <verb> --help"])
 
 
@@ -47,11 +48,11 @@ def of_verb(command: Any, path: str) -> str:
         if params:
             lines += [_head(title), *_described(params), ""]
     lines += _shared(leaf)
-    lines += [_head("EFFECT"), *(f"  {line}" for line in effects(leaf)), ""]
+    lines += [_head("EFFECT"), *(part for line in effects(leaf) for part in _wrap(line, 2)), ""]
     if known := _fields(leaf):
         lines += [_head("FIELDS"), *_wrap(", ".join(known), 2), ""]
     codes = ", ".join(str(code) for code in leaf.codes())
-    return "\n".join([*lines, f"{_head('EXIT CODES')}  {codes}  (rtp help exit-codes)"])
+    return "\n".join([*lines, f"{_head('EXIT CODES')} (rtp help exit-codes)", f"  {codes}"])
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -90,7 +91,7 @@ def effects(leaf: Leaf) -> list[str]:
     asks = {
         Severity.MILD: "asks on prod",
         Severity.MODERATE: "asks on prod and staging",
-        Severity.SEVERE: f"wants the {leaf.confirm} typed (or --confirm) on prod and staging",
+        Severity.SEVERE: f"wants {(leaf.confirm or '').upper()} typed (or --confirm) on prod and staging",
     }[leaf.severity]
     way_back = f"reversible by: {leaf.reversible}" if leaf.reversible else "final: it cannot be undone"
     names = ", ".join(op.id for op in leaf.operations)

@@ -35,7 +35,7 @@ def first(rows: list[Row]) -> str:
         "Run a membership business from the terminal: members, money, operations.",
         "",
         f"{_bold('Usage')}     rtp <noun> <verb> [ARG] [--flags]",
-        f"{_bold('Context')}   {place}",
+        f"{_bold('Context')}   {_fitted(place, WIDTH - 10)}",
         "",
         _bold("You most likely need"),
         *(f"  {command:<33}{what}" for _, command, what, _ in fitting[:5]),
@@ -65,6 +65,11 @@ def reference(rows: list[Row]) -> str:
         "  rtp help exit-codes | environment | output | flags",
     ]
     return "\n".join(lines)
+
+
+def _fitted(text: str, columns: int) -> str:
+    """A long place with its middle left out: the name stands at its begin, the state at its end."""
+    return text if len(text) <= columns else f"{text[: columns - 31]}…{text[-30:]}"
 
 
 def _panels(rows: list[Row]) -> list[str]:
