@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from rtp.settings import Settings
 from tests.runtime.conftest import New
 from tests.runtime.instances import Platform, Way, eventually, ways
 
-WATCHED = ("postgres", "valkey", "preloader", "api")
+WATCHED = ("postgres", "valkey", "provider", "preloader", "api", "worker")
 BREAKABLE = [way for way in ways() if way.name in ("root", "an ordinary user")]
 
 
@@ -73,7 +74,8 @@ def test_a_killed_service_comes_back_and_down_leaves_nothing(new: New, way: Way,
 @pytest.mark.prove("kills")
 def test_everything_killed_at_once_is_clean_after_the_next_up(platform: Platform) -> None:
     for pid in platform.processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended because the one before did
+            os.kill(pid, signal.SIGKILL)
     eventually("all are gone", lambda: not platform.processes())
     assert platform.json("up")["state"] == "healthy"
     platform.rtp("down")

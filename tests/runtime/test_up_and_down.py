@@ -19,7 +19,7 @@ from rtp.testing.servers import Cloned
 from tests.runtime.conftest import New
 from tests.runtime.instances import Platform, Way, eventually, ways
 
-SERVICES = {"supervisor", "postgres", "valkey", "preloader", "api"}
+SERVICES = {"supervisor", "postgres", "valkey", "provider", "preloader", "api", "worker"}
 
 
 @pytest.mark.parametrize("way", ways(), ids=lambda way: way.name.replace(" ", "-"))
