@@ -103,7 +103,7 @@ class Book:
         self._charges: dict[str, ChargeMade] = {}
         self._refunds: dict[str, RefundMade] = {}
         self._keys: dict[str, str] = {}
-        self._returned: dict[str, int] = {}
+        self._refunds_of: dict[str, list[str]] = {}
 
     def card(self, name: str) -> ProviderCard:
         """The test card of a name.
@@ -189,8 +189,7 @@ class Book:
                 self._keys[charge.ref] = charge.key
             case RefundMade(refund=refund):
                 self._refunds[refund.key] = entry
-                if entry.ends_as != "failed":
-                    self._returned[refund.charge_ref] = self._returned.get(refund.charge_ref, 0) + refund.amount.amount
+                self._refunds_of.setdefault(refund.charge_ref, []).append(refund.key)
             case RefundsReleased(keys=keys):
                 for key in keys:
                     self._refunds[key] = _settled(self._refunds[key])
@@ -227,8 +226,9 @@ class Book:
             return "charge_not_captured"
         if charge.amount.currency != amount.currency:
             return "currency_mismatch"
-        left = charge.amount.amount - self._returned.get(charge_ref, 0)
-        return "charge_already_refunded" if amount.amount > left else ""
+        refunds = (self._seen(self._refunds[key]) for key in self._refunds_of.get(charge_ref, []))
+        held = sum(refund.amount.amount for refund in refunds if refund.state != "failed")
+        return "charge_already_refunded" if held + amount.amount > charge.amount.amount else ""
 
     def _card_of(self, charge_ref: str) -> str:
         charge = self.charge_of(self._keys.get(charge_ref, ""))

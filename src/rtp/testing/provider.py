@@ -77,9 +77,11 @@ class Sandbox:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Sandbox]:
-    """A started sandbox provider that ends with the block."""
+def running(home: Path, *, own_secret: bool = False) -> Iterator[Sandbox]:
+    """A started sandbox provider that ends with the block; with `own_secret` the home is an instance that has one."""
     sandbox = Sandbox(home)
+    if own_secret:
+        sandbox.token = ""
     try:
         sandbox.start()
         yield sandbox

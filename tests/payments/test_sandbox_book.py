@@ -1,0 +1,100 @@
+"""The sandbox's rules under any order of calls, and the same book read back from what it recorded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtp.kit.clock import FixedClock
+from rtp.kit.money import Money
+from rtp.payments.errors import ProviderKeyReused
+from rtp.payments.sandbox_book import CARDS, Book, Control, Entry, Failing
+
+BEGIN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+FEW = st.integers(0, 3)
+
+charges = st.tuples(st.just("charge"), FEW, st.integers(1, 500), st.sampled_from(sorted(CARDS)))
+refunds = st.tuples(st.just("refund"), st.integers(0, 9), st.integers(1, 300), FEW)
+controls = st.tuples(
+    st.just("steer"),
+    st.booleans(),
+    st.sampled_from([0, 50_000]),
+    st.sampled_from(["", "card_account_closed"]),
+)
+waits = st.tuples(st.just("wait"), st.integers(1, 60), st.just(0), st.just(0))
+
+
+def run(book: Book, clock: FixedClock, step: tuple[object, ...]) -> None:
+    match step:
+        case ("charge", int(key), int(amount), str(card)):
+            book.charge(f"c{key}", Money(amount, "USD"), CARDS[card].ref, "")
+        case ("refund", int(key), int(amount), int(number)):
+            charge = book.charge_of(f"c{number}")
+            book.refund(f"r{key}", charge.ref if charge else "ch_none", Money(amount, "USD"), "")
+        case ("steer", bool(held), int(delay), str(failure)):
+            book.steer(Control(refunds_pending=held, refund_delay_ms=delay, refund_failure=failure))
+        case ("wait", int(seconds), _, _):
+            clock.instant += timedelta(seconds=seconds)
+
+
+@given(st.lists(st.one_of(charges, refunds, controls, waits), max_size=40))
+def test_whatever_is_asked_no_charge_returns_more_than_it_took_and_the_record_tells_it_all(
+    steps: list[tuple[object, ...]],
+) -> None:
+    clock = FixedClock(BEGIN)
+    recorded: list[bytes] = []
+    book = Book(clock, lambda entry: recorded.append(msgspec.json.encode(entry)))
+    for step in steps:
+        try:
+            run(book, clock, step)
+        except ProviderKeyReused:
+            continue
+        for charge in book.charges(LONG_AGO):
+            returned = sum(
+                refund.amount.amount
+                for refund in book.refunds(LONG_AGO)
+                if refund.charge_ref == charge.ref and refund.state != "failed"
+            )
+            assert returned <= (charge.amount.amount if charge.state == "succeeded" else 0)
+    again = Book(clock)
+    for line in recorded:
+        again.apply(msgspec.json.decode(line, type=Entry))
+    assert again.charges(LONG_AGO) == book.charges(LONG_AGO)
+    assert again.refunds(LONG_AGO) == book.refunds(LONG_AGO)
+
+
+def test_a_delayed_refund_succeeds_when_its_time_has_come_and_stays_so_in_the_record(clock: FixedClock) -> None:
+    recorded: list[Entry] = []
+    book = Book(clock, recorded.append)
+    charge, _ = book.charge("c1", Money(1000, "USD"), "card_visa", "")
+    book.steer(Control(refund_delay_ms=60_000))
+    assert book.refund("r1", charge.ref, Money(1000, "USD"), "")[0].state == "pending"
+    states = []
+    for _ in range(3):
+        clock.instant += timedelta(seconds=30)
+        found = book.refund_of("r1")
+        assert found is not None
+        states.append(found.state)
+    assert states == ["pending", "succeeded", "succeeded"]
+    assert len(recorded) == 2
+
+
+def test_an_entry_that_cannot_be_recorded_did_not_happen(clock: FixedClock) -> None:
+    def full(entry: Entry) -> None:
+        raise OSError("no space left")
+
+    book = Book(clock, full)
+    with pytest.raises(OSError, match="no space left"):
+        book.charge("c1", Money(1000, "USD"), "card_visa", "")
+    assert book.charge_of("c1") is None
+
+
+@pytest.mark.parametrize("rate, failed", [(0.0, 0), (0.1, 10), (1 / 3, 33), (0.5, 50), (1.0, 100)])
+def test_failures_are_spread_evenly_over_the_calls(rate: float, failed: int) -> None:
+    failing = Failing()
+    assert sum(failing.next(rate) for _ in range(100)) == failed
