@@ -32,7 +32,7 @@ def refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
 @refusing
 def instant(text: str) -> str:
     """An RFC 3339 instant in UTC from a date, an instant, or a span back from now such as `7d`."""
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+    if match := re.fullmatch(r"([0-9]{1,6})([smhdw])", text):
         return _utc(datetime.now(UTC) - timedelta(seconds=int(match[1]) * _SPANS[match[2]]))
     try:
         value = datetime.fromisoformat(text)
@@ -65,7 +65,7 @@ class Asked(NamedTuple):
 def amount(text: str) -> Asked:
     """`25.00` or `25.00 USD`: a positive decimal; the places are checked against the currency."""
     number, _, currency = text.strip().partition(" ")
-    if not re.fullmatch(r"\d{1,15}(\.\d+)?", number):
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", number):
         raise ValueError(f"{text!r} is not an amount such as 25.00")
     if not float(number):
         raise ValueError("an amount is more than zero")

@@ -80,9 +80,9 @@ class Call:
 
         return Client(self.target, timeout=self.flags.timeout, watch=self._watch if self.flags.verbose else None)
 
-    def read(self, op: Operation[None, R], **params: Any) -> R:
+    def read(self, op: Operation[B, R], body: B | None = None, **params: Any) -> R:
         """Read one thing."""
-        return self.client.read(op, **params)
+        return self.client.read(op, body, **params)
 
     def list(self, op: Operation[None, R], **filters: Any) -> Listing[R]:
         """List things, with the flags of every list; `--all` goes on page by page."""

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from rtp.client import ApiError, OutcomeUnknown, Unreachable
+from rtp.client import Unreachable
+from rtp.errors import RtpError
 from rtp.kit.ids import WrongId
 from rtp_commands.call import Call, Listing, Result, local
 from rtp_commands.errors import Usage
 from rtp_commands.journal import Ending, Entry, Intent, Journal, now
 from rtp_commands.leaf import listing
+from rtp_commands.writing import failed, note
 
 app = typer.Typer()
 COLUMNS = ("id", "at", "operation", "state")
@@ -78,15 +80,14 @@ def retry(call: Call, operation: Annotated[str, typer.Argument(metavar="OP", hel
         answer = call.client.raw(
             intent.method, intent.path, query=intent.query, content=content, key=intent.key, op_id=intent.id
         )
-    except ApiError as error:
-        journal.end(intent.id, Ending(at=now(), state="refused", code=error.problem().code))
-        raise
-    except (OutcomeUnknown, Unreachable) as error:
-        journal.end(intent.id, Ending(at=now(), state="unknown", code=error.code()))
+    except Unreachable:
+        raise  # nothing was sent: what was known of the intent before still holds
+    except RtpError as error:
+        note(call, journal, intent.id, failed(error))
         raise
     value = msgspec.json.decode(answer.content) if answer.content else None
     target = str(value.get("id", "")) if isinstance(value, dict) else ""
-    journal.end(intent.id, Ending(at=now(), state="done", request_id=answer.request_id, target=target))
+    note(call, journal, intent.id, Ending(at=now(), state="done", request_id=answer.request_id, target=target))
     said = "Replayed: this is the stored answer; nothing was done again." if answer.replayed else "Carried out now."
     return Result(value, said=said)
 

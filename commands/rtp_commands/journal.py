@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rtp.errors import NotFound
+from rtp.errors import NotFound, RtpError
 from rtp.kit.ids import IdSource, parse, show
 from rtp.settings import config_folder
 
@@ -66,6 +66,13 @@ class UnknownIntent(NotFound):
     still = "Nothing was sent."
 
 
+class JournalNotWritable(RtpError):
+    """The journal in {folder} cannot be written, and a write is never sent without it: {why}."""
+
+    still = "Nothing was sent."
+    hint = "RTP_CONFIG_HOME=FOLDER, with a folder that you own"
+
+
 class Journal:
     """One private file per operation, appended to and never rewritten; named by its id, so sorted by time."""
 
@@ -73,13 +80,19 @@ class Journal:
         self.folder = config_folder(env) / "journal"
 
     def begin(self, intent: Intent) -> None:
-        """Put an intent on disk; returns only when it is durable."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._path(intent.id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        _append(handle, intent)
-        folder = os.open(self.folder, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        """Put an intent on disk; returns only when it is durable.
+
+        Raises: JournalNotWritable.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self._path(intent.id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            _append(handle, intent)
+            folder = os.open(self.folder, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        except OSError as error:
+            raise JournalNotWritable(folder=self.folder, why=error.strerror) from error
 
     def end(self, op_id: str, ending: Ending) -> None:
         """Note what became of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,10 @@ AT_MOST = 20
 _SOURCES = {"users": ("/users", "search", "email"), "prices": ("/prices", "search", "key")}
 
 
+class _Page(msgspec.Struct):
+    items: list[dict[str, Any]]
+
+
 def values(kind: str, prefix: str) -> list[str]:
     """What a value of this kind may be; nothing when no server answers at once."""
     if kind == "contexts":
@@ -26,7 +31,7 @@ def values(kind: str, prefix: str) -> list[str]:
     try:
         with Client(resolve(load(), os.environ), timeout=PATIENCE) as client:
             query = {"limit": str(AT_MOST)} | ({search: prefix} if prefix else {})
-            page = msgspec.json.decode(client.raw("GET", path, query=query).content)
+            page = msgspec.json.decode(client.raw("GET", path, query=query).content, type=_Page)
     except (RtpError, msgspec.MsgspecError):
         return []
-    return [str(item[field]) for item in page["items"] if str(item.get(field, "")).startswith(prefix)]
+    return [str(item[field]) for item in page.items if field in item and str(item[field]).startswith(prefix)]

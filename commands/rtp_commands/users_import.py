@@ -21,7 +21,7 @@ from rtp_commands.cells import spreadsheet
 from rtp_commands.errors import Terminated, Usage
 from rtp_commands.journal import Ending, Intent, Journal, new_id, now
 from rtp_commands.words import printable_input
-from rtp_commands.writing import ask_first
+from rtp_commands.writing import ask_first, note
 
 BYTES = 4_500_000
 """Size of a batch; the server takes 5 MB."""
@@ -181,7 +181,7 @@ class Import:
 
     def _end(self, state: Any, code: str) -> None:
         if not self.call.flags.dry_run:
-            self._journal.end(self.op_id, Ending(at=now(), state=state, code=code))
+            note(self.call, self._journal, self.op_id, Ending(at=now(), state=state, code=code))
 
     def _stopped(self, state: Any, code: str) -> None:
         self._end(state, code)

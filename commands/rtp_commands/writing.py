@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from rtp.client import ApiError, OutcomeUnknown, Unreachable
+from rtp.client import OutcomeUnknown
+from rtp.errors import RtpError
 from rtp.meta.schemas import WHOAMI
 from rtp.operations import Operation, Plan
 from rtp.plans import schemas as plans
 from rtp_commands import prompts
 from rtp_commands.call import Call, Planned, Result
 from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending, Usage
-from rtp_commands.journal import Ending, Intent, Journal, new_id, now
+from rtp_commands.journal import Ending, Intent, Journal, State, new_id, now
 from rtp_commands.leaf import Severity, Waiting
 
 if TYPE_CHECKING:
@@ -81,19 +82,28 @@ def recorded(call: Call, intent: Intent, act: Any) -> Any:
     journal.begin(intent)
     try:
         outcome = act()
-    except ApiError as error:
-        problem = error.problem()
-        journal.end(intent.id, Ending(at=now(), state="refused", code=problem.code, request_id=problem.request_id))
+    except RtpError as error:
+        note(call, journal, intent.id, failed(error))
         raise
-    except Unreachable as error:
-        journal.end(intent.id, Ending(at=now(), state="refused", code=error.code()))
-        raise
-    except OutcomeUnknown as error:
-        journal.end(intent.id, Ending(at=now(), state="unknown", code=error.code()))
-        raise
-    target = str(getattr(outcome.value, "id", "") or "")
-    journal.end(intent.id, Ending(at=now(), state="done", request_id=outcome.request_id, target=target))
+    target = str(getattr(getattr(outcome, "value", None), "id", "") or "")
+    note(call, journal, intent.id, Ending(at=now(), state="done", request_id=outcome.request_id, target=target))
     return outcome
+
+
+def failed(error: RtpError) -> Ending:
+    """How an intent ended that was not carried out, or of which that is not known."""
+    problem = error.problem()
+    running = problem.code == "idempotency_in_progress"
+    state: State = "unknown" if running or isinstance(error, OutcomeUnknown) else "refused"
+    return Ending(at=now(), state=state, code=problem.code, request_id=problem.request_id)
+
+
+def note(call: Call, journal: Journal, op_id: str, ending: Ending) -> None:
+    """Note an ending; what happened has happened, also when the disk is full."""
+    try:
+        journal.end(op_id, ending)
+    except OSError as error:
+        call.say(f"The journal could not note the end of {op_id}: {error.strerror}.")
 
 
 def await_end(call: Call, waiting: Waiting, value: Any) -> Any:

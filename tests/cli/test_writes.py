@@ -139,6 +139,15 @@ def test_retry_of_something_unknown_or_of_another_kind_says_so(there: Any) -> No
     assert "user id" in done.stderr
 
 
+def test_without_a_journal_nothing_is_sent(there: Any, suspend: Any) -> None:
+    (there.folder / "config").mkdir()
+    (there.folder / "config" / "journal").write_text("a file where a folder should be")
+    done = there("users", "suspend", ADA)
+    assert done.returncode == 1
+    assert "Nothing was sent" in done.stderr
+    assert suspend.writes() == []
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_no_intent(there: Any, suspend: Any) -> None:
     done = there("users", "suspend", ADA, "--dry-run")
     assert done.returncode == 0, done.stderr
