@@ -1,0 +1,1 @@
+"""Entitlements: which products are open to a member, since when, until when, and why."""
