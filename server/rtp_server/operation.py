@@ -15,9 +15,10 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import msgspec
 from litestar import Request, Response, route
 from litestar.datastructures import ResponseHeader
+from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
 from rtp.db.frame import Frame
 from rtp.db.listing import MAX_LIMIT, PageRequest
@@ -188,9 +189,7 @@ def _sign(endpoint_of: Callable[..., Any], endpoint: Endpoint) -> None:
         )
     extra = {"list": _LIST_PARAMETERS, "write": _WRITE_PARAMETERS, "read": {}}[declared.kind]
     for name, (annotation, default) in extra.items():
-        made.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-        )
+        made.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default))
     returns = Page[declared.returns] if declared.kind == "list" else declared.returns  # type: ignore[name-defined]
     endpoint_of.__name__ = declared.id.replace(".", "_")
     endpoint_of.__doc__ = endpoint.handler.__doc__
@@ -201,9 +200,9 @@ def _sign(endpoint_of: Callable[..., Any], endpoint: Endpoint) -> None:
 def _marked(name: str, hint: Any, declared: Operation[Any, Any]) -> Any:
     """Say where a parameter comes from: the body, the path, else the query."""
     if name == "data":
-        return JSONBody[hint]
+        return Annotated[hint, Body(media_type=RequestEncodingType.JSON)]
     if f"{{{name}}}" in declared.path:
-        return FromPath[hint]
+        return Annotated[hint, PathParameter()]
     return hint if get_origin(hint) is Annotated else Annotated[hint, QueryParameter(name=name)]
 
 
@@ -225,11 +224,13 @@ def _responses(declared: Operation[Any, Any]) -> dict[int, ResponseSpec]:
     if declared.kind == "write":
         codes += [409, 413, 422]
     specs = {
-        code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)  # type: ignore[arg-type]
+        code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)
         for code in sorted(codes)
     }
     if declared.kind == "write":
-        specs[202] = ResponseSpec(Plan, description="The plan of a dry run; nothing was changed.", generate_examples=False)
+        specs[202] = ResponseSpec(
+            Plan, description="The plan of a dry run; nothing was changed.", generate_examples=False
+        )
     return specs
 
 
@@ -237,5 +238,3 @@ def _headers(declared: Operation[Any, Any]) -> list[ResponseHeader]:
     if declared.kind != "write":
         return []
     return [ResponseHeader(name="Idempotency-Replayed", documentation_only=True, description="`true` on a replay.")]
-
-

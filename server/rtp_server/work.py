@@ -5,18 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from rtp.cache import policy as cache_policy, service as cache
+from rtp.cache import policy as cache_policy
+from rtp.cache import service as cache
 from rtp.events.relay import Consumer
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
+from rtp.payments import jobs as payment_jobs
+from rtp.refunds import jobs as refund_jobs
+from rtp.subscriptions import jobs as subscription_jobs
 
-JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS,)
+JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS, *payment_jobs.JOBS, *refund_jobs.JOBS, *subscription_jobs.JOBS)
 """Every kind of job."""
 
 
 def consumers(services: dict[str, Any]) -> tuple[Consumer, ...]:
     """Every consumer of events, with the connections it needs."""
-    known = []
+    known = [subscription_jobs.CONSUMER]
     if "cache" in services:
         known.append(Consumer("cache", cache_policy.wants, outside=partial(cache.invalidate, services["cache"])))
     return tuple(known)

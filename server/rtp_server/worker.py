@@ -14,7 +14,7 @@ import procrastinate
 import structlog
 from procrastinate import JobContext, RetryDecision
 from procrastinate.jobs import Job as QueuedJob
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
 from rtp.db.frames import Frames
@@ -24,8 +24,10 @@ from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import trace as traces
 from rtp.migrations import schema
+from rtp.payments import http_provider
 from rtp.settings import Settings
-from rtp_server import relaying, state as states, work
+from rtp_server import relaying, work
+from rtp_server import state as states
 from rtp_server.app import arm_failpoint
 from rtp_server.edge.logs import configure
 
@@ -48,7 +50,9 @@ class Retry(procrastinate.BaseRetryStrategy):
         return RetryDecision(retry_in={"microseconds": int(wait * 1_000_000)})
 
 
-def build_app(settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]) -> procrastinate.App:
+def build_app(
+    settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]
+) -> procrastinate.App:
     """A procrastinate application with every kind of job."""
     connector = procrastinate.PsycopgConnector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=6)
     app = procrastinate.App(connector=connector)
@@ -79,11 +83,14 @@ def runner(
             attempt=job.job.attempts + 1,
             services=services,
         )
+        traces.current.set(trace)
         begun = asyncio.get_running_loop().time()
         try:
             await spec.run(context, **args)
         except Exception as error:
-            log.warning("job failed", job=spec.name, attempt=context.attempt, error=repr(error), trace_id=trace.trace_id)
+            log.warning(
+                "job failed", job=spec.name, attempt=context.attempt, error=repr(error), trace_id=trace.trace_id
+            )
             raise
         spent = round((asyncio.get_running_loop().time() - begun) * 1000, 1)
         log.info("job done", job=spec.name, attempt=context.attempt, ms=spent, trace_id=trace.trace_id)
@@ -95,7 +102,7 @@ def conninfo_of(url: str) -> str:
     """A SQLAlchemy-style URL as libpq's key=value form."""
     parsed = make_url(url)
     text = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-    return make_conninfo(**conninfo_to_dict(text))
+    return make_conninfo(text)
 
 
 async def run(settings: Settings) -> None:
@@ -116,7 +123,8 @@ async def run(settings: Settings) -> None:
 
 async def work_until(stop: asyncio.Event, settings: Settings, state: states.State) -> None:
     """Jobs and relay side by side until told to stop; if one of them fails, the process ends and is started anew."""
-    services = state.services()
+    provider = http_provider.connect(settings)
+    services = {**state.services(), "provider": provider}
     app = build_app(settings, state.frames, services, work.JOBS)
     consumers: tuple[Consumer, ...] = work.consumers(services)
     async with app.open_async():
@@ -140,6 +148,7 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
         for task, result in zip((jobs, relay), results, strict=True):
             if task in done and isinstance(result, Exception):
                 raise result
+    await provider.close()
 
 
 async def schema_ready(state: states.State, stop: asyncio.Event) -> bool:

@@ -6,7 +6,7 @@ Each area lists its operations at the end of its `schemas.py`. The id is also th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
 
@@ -54,22 +54,44 @@ def listing(id: str, path: str, returns: type[R]) -> Operation[None, R]:
     return Operation(id, "GET", path, returns, kind="list")
 
 
+@overload
 def write(
     id: str,
     method: Method,
     path: str,
     returns: type[R],
     *,
-    body: type[B] | None = None,
+    body: type[B],
+    money: bool = ...,
+    status: int = ...,
+    media: Media = ...,
+    secret: str = ...,
+) -> Operation[B, R]: ...
+@overload
+def write(
+    id: str,
+    method: Method,
+    path: str,
+    returns: type[R],
+    *,
+    money: bool = ...,
+    status: int = ...,
+    secret: str = ...,
+) -> Operation[None, R]: ...
+def write(
+    id: str,
+    method: Method,
+    path: str,
+    returns: type[R],
+    *,
+    body: Any = None,
     money: bool = False,
     status: int = 200,
     media: Media = "json",
     secret: str = "",
-) -> Operation[B, R]:
+) -> Operation[Any, R]:
     """A change; runs in one frame, knows `dry_run`, `plan` and the Idempotency-Key."""
-    return Operation(
-        id, method, path, returns, body=body, money=money, status=status, media=media, secret=secret
-    )
+    return Operation(id, method, path, returns, body=body, money=money, status=status, media=media, secret=secret)
 
 
 class Page(msgspec.Struct, Generic[R_co], kw_only=True):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 from litestar import Litestar
-from litestar.types import Message, Receive, Scope, Send
+from litestar.types import Message, Receive, Send
 
-from rtp.errors import RtpError
+from rtp.errors import Problem, RtpError
 from rtp.kit import trace as traces
 from rtp_server import problems
 from rtp_server.edge import logs, metrics, principals
@@ -24,7 +25,7 @@ class Edge:
         self.app = app
         self.state: State = app.state.rtp
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -32,8 +33,9 @@ class Edge:
         begun = time.perf_counter()
         headers = {name: value for name, value in scope["headers"] if name in _WANTED}
         trace = traces.start(_text(headers, b"traceparent"), _text(headers, b"x-request-id"))
+        traces.current.set(trace)
         shared: dict[str, Any] = {"trace": trace, "request_id": trace.request_id}
-        scope["state"] = shared  # type: ignore[typeddict-item]
+        scope["state"] = shared
         if b"x-no-compression" in headers:
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
         status = 500
@@ -46,19 +48,36 @@ class Edge:
             await send(message)
 
         try:
-            if not scope["path"].startswith(_OPEN):
-                shared["principal"] = await principals.of(self.state, scope, _text(headers, b"authorization"), trace)
-            await self.app(scope, receive, sending)
-        except RtpError as error:
-            shared["problem"] = error.code()
-            await problems.answer(error.problem(trace.request_id)).to_asgi_response(app=self.app, request=_request(scope))(
-                scope, receive, sending
-            )
+            await self._serve(scope, receive, sending, shared, _text(headers, b"authorization"))
         finally:
             route = scope.get("path_template") or "unmatched"
             seconds = time.perf_counter() - begun
             metrics.observe(scope["method"], route, status, seconds)
             logs.access(scope, route, status, seconds)
+
+    async def _serve(
+        self, scope: Any, receive: Receive, send: Send, shared: dict[str, Any], authorization: str
+    ) -> None:
+        try:
+            if not scope["path"].startswith(_OPEN):
+                shared["principal"] = await principals.of(self.state, scope, authorization, shared["trace"])
+        except RtpError as error:
+            shared["problem"] = error.code()
+            await _refuse(send, error.problem(shared["request_id"]))
+            return
+        await self.app(scope, receive, send)
+
+
+async def _refuse(send: Send, problem: Problem) -> None:
+    """A problem as an answer, before Litestar has a say."""
+    body = msgspec.json.encode(problem)
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    if problem.retryable:
+        headers.append((b"retry-after", b"1"))
+    start: Any = {"type": "http.response.start", "status": problem.status, "headers": headers}
+    end: Any = {"type": "http.response.body", "body": body, "more_body": False}
+    await send(start)
+    await send(end)
 
 
 _WANTED = frozenset({b"traceparent", b"x-request-id", b"authorization", b"x-no-compression"})
@@ -66,9 +85,3 @@ _WANTED = frozenset({b"traceparent", b"x-request-id", b"authorization", b"x-no-c
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:
     return headers.get(name, b"").decode("latin-1")
-
-
-def _request(scope: Any) -> Any:
-    from litestar import Request  # only on the refusal path
-
-    return Request(scope)

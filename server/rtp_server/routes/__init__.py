@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler
 
-from rtp_server.routes import audit, cache, events, jobs, meta, plans, products, staff, tokens, users
+from rtp_server.routes import (
+    audit,
+    cache,
+    entitlements,
+    events,
+    jobs,
+    ledger,
+    meta,
+    payments,
+    plans,
+    products,
+    refunds,
+    staff,
+    subscriptions,
+    tokens,
+    users,
+)
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *meta.HANDLERS,
@@ -12,6 +28,11 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *staff.HANDLERS,
     *tokens.HANDLERS,
     *products.HANDLERS,
+    *subscriptions.HANDLERS,
+    *entitlements.HANDLERS,
+    *payments.HANDLERS,
+    *refunds.HANDLERS,
+    *ledger.HANDLERS,
     *cache.HANDLERS,
     *audit.HANDLERS,
     *events.HANDLERS,

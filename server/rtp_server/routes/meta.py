@@ -35,7 +35,14 @@ async def doctor(frame: Frame) -> Doctor:
     return Doctor(checks=await checks.all_checks(frame))
 
 
-@get("/health/live", name="health.live", include_in_schema=True, operation_id="health.live", tags=["health"], security=[{}])
+@get(
+    "/health/live",
+    name="health.live",
+    include_in_schema=True,
+    operation_id="health.live",
+    tags=["health"],
+    security=[{}],
+)
 async def live() -> Health:
     """The process answers."""
     return Health("live")

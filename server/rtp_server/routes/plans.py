@@ -32,9 +32,10 @@ async def show(frame: Frame, plan: str) -> Plan:
     summary="Carry out a plan, if the world has not moved.",
     status_code=200,
     responses={
-        code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)  # type: ignore[arg-type]
+        code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)
         for code in (400, 401, 403, 404, 409, 422, 503)
-    } | {201: ResponseSpec(dict[str, Any], description="What the planned operation answers.", generate_examples=False)},
+    }
+    | {201: ResponseSpec(dict[str, Any], description="What the planned operation answers.", generate_examples=False)},
 )
 async def apply(
     request: Request[Any, Any, Any],

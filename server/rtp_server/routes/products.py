@@ -15,7 +15,7 @@ from rtp_server.operation import operation
 
 Prune = Annotated[bool, QueryParameter(description="Archive what the catalog lacks.")]
 Of = Annotated[str, QueryParameter(max_length=100, description="Id or key of a product.")]
-Key = Annotated[str, QueryParameter(max_length=100, description="Prices of this key, archived ones included.")]
+Search = Annotated[str, QueryParameter(max_length=100, description="Part of the key.")]
 
 
 @operation(schemas.PLAN)
@@ -46,10 +46,10 @@ async def show(frame: Frame, product: str) -> ProductDetail:
 
 @operation(schemas.LIST_PRICES)
 async def list_prices(
-    frame: Frame, page: PageRequest, status: Status | None = None, product: Of = "", key: Key = ""
+    frame: Frame, page: PageRequest, status: Status | None = None, product: Of = "", search: Search = ""
 ) -> Page[Price]:
     """List prices."""
-    return await service.page_prices(frame, page, status=status, product=product, key=key)
+    return await service.page_prices(frame, page, status=status, product=product, search=search)
 
 
 @operation(schemas.SHOW_PRICE)

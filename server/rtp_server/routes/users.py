@@ -23,7 +23,9 @@ async def create(frame: Frame, data: CreateUser) -> User:
 
 
 @operation(schemas.LIST)
-async def list_users(frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None) -> Page[User]:
+async def list_users(
+    frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None
+) -> Page[User]:
     """List members."""
     return await service.page(frame, page, search=search, status=status)
 

@@ -63,8 +63,9 @@ class Note(msgspec.Struct, kw_only=True):
 class Frame:
     """One transaction of one request or job.
 
-    `now` is the pinned instant of the whole frame; `reason` is what the caller gave. `caching` tells whether its reads go
-    through the process's cache: never while it writes, or it would read the state before its own changes.
+    `now` is the pinned instant of the whole frame; `reason` is what the caller gave. `caching` tells whether its reads
+    go through the process's cache: never while it writes, or it would read the state before its own changes. `bulk`
+    says that the audit row gets the summary of very many changes instead of each; each is an event all the same.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Frame:
         self.notes: list[Note] = []
         self.jobs: list[Job] = []
         self.summary: dict[str, Any] = {}
+        self.bulk = False
         self.causation_id: str = trace.request_id
 
     async def execute(self, statement: Executable, values: Any = None) -> Any:
@@ -141,7 +143,9 @@ class Frame:
         return await self.first(query) is not None
 
     def changes(self) -> list[Change]:
-        """The recorded changes as they are shown and digested."""
+        """The recorded changes as they are shown and digested; of a bulk write only its summary is."""
+        if self.bulk:
+            return []
         return [
             Change(type=note.type, target=note.aggregate_id, before=_plain(note.before), after=_plain(note.after))
             for note in self.notes
@@ -209,8 +213,8 @@ class Frame:
                 "actor_kind": self.principal.kind,
                 "role": self.principal.role,
                 "operation": self.operation,
-                "target": first.aggregate_id if first else self.operation.partition(".")[0],
-                "user_id": first.user_id if first else None,
+                "target": first.aggregate_id if first and not self.bulk else self.operation.partition(".")[0],
+                "user_id": first.user_id if first and not self.bulk else None,
                 "reason": self.reason,
                 "request_id": self.trace.request_id,
                 "trace_id": self.trace.trace_id,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-PARTITIONED = ("events", "audit")
+PARTITIONED = ("events", "audit", "ledger")
 AHEAD = 2
 """Quarters made before they begin."""
 

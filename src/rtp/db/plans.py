@@ -148,7 +148,9 @@ async def use(frame: Frame, plan: StoredPlan, result: Any, now: datetime) -> Non
     Raises: PlanOutdated, with both outcomes.
     """
     if (digest := frame.digest(result)) != plan.digest:
-        outcome = msgspec.to_builtins({"digest": digest, "changes": frame.changes(), "jobs": frame.asks()}, enc_hook=str)
+        outcome = msgspec.to_builtins(
+            {"digest": digest, "changes": frame.changes(), "jobs": frame.asks()}, enc_hook=str
+        )
         planned = {"digest": plan.digest, "changes": plan.document.changes, "jobs": plan.document.jobs}
         raise PlanOutdated(key=plan.document.id, planned=msgspec.to_builtins(planned, enc_hook=str), now=outcome)
     await frame.execute(update(plans).where(plans.c.id == plan.id).values(used_at=now))

@@ -1,7 +1,7 @@
 """The relay: gives every consumer every event at least once, in order, and none too early.
 
-It reads only rows of transactions below the xmin horizon, ordered by (xid, seq): a slow transaction with a smaller number
-cannot be overtaken, as it is in a relay that remembers the last id. One process relays at a time, under a lease.
+It reads only rows of transactions below the xmin horizon, ordered by (xid, seq): a slow transaction with a smaller
+number cannot be overtaken, as it is in a relay that remembers the last id. One process relays at a time, under a lease.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ _HEAD = text(
     """
 )
 _CURSORS = text("SELECT consumer, xid, seq FROM relay_cursors")
-_START = text(
-    "INSERT INTO relay_cursors (consumer, xid, seq) VALUES (:consumer, 0, 0) ON CONFLICT DO NOTHING"
-)
+_START = text("INSERT INTO relay_cursors (consumer, xid, seq) VALUES (:consumer, 0, 0) ON CONFLICT DO NOTHING")
 _NEXT = text(
     """
     SELECT * FROM events

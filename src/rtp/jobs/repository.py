@@ -28,7 +28,6 @@ _CREATED_AT = (
     select(func.min(job_events.c.at))
     .where(job_events.c.job_id == jobs.c.id, cast(job_events.c.type, Text) == "deferred")
     .scalar_subquery()
-
 )
 _CREATED = _CREATED_AT.label("created_at")
 _COLUMNS = (jobs.c.id, jobs.c.queue_name, jobs.c.task_name, jobs.c.args, _STATUS.label("status"),
@@ -67,7 +66,9 @@ async def page(frame: Frame, page: PageRequest, *, state: JobState | None, queue
     query = select(*_COLUMNS)
     if state is not None:
         wanted = [ours for ours, named in STATES.items() if named == state]
-        query = query.where(text("status = ANY (CAST(:wanted AS procrastinate_job_status[]))").bindparams(wanted=wanted))
+        query = query.where(
+            text("status = ANY (CAST(:wanted AS procrastinate_job_status[]))").bindparams(wanted=wanted)
+        )
     if queue:
         query = query.where(jobs.c.queue_name == queue)
     return await page_of(
@@ -84,9 +85,7 @@ async def page(frame: Frame, page: PageRequest, *, state: JobState | None, queue
 
 async def requeue(frame: Frame, job_id: int) -> None:
     """Put a dead job back into its queue, now."""
-    await frame.execute(
-        text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id}
-    )
+    await frame.execute(text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id})
 
 
 async def delete_finished(frame: Frame, state: JobState, hours: int) -> int:

@@ -43,7 +43,7 @@ Handler = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One kind of job: `cron` (with a sixth column for seconds) makes it periodic, once per slot however many workers."""
+    """One kind of job: `cron` (a sixth column is seconds) makes it periodic, once per slot however many workers."""
 
     name: str
     run: Handler

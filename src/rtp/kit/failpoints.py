@@ -27,7 +27,7 @@ def arm(spec: str) -> None:
 
     Raises: ValueError for a name that no place has.
     """
-    global _armed, _left  # noqa: PLW0603 - one per process by nature
+    global _armed, _left
     name, _, count = spec.partition(":")
     if name and name not in NAMES:
         raise ValueError(f"there is no failpoint {name!r}; known are {', '.join(sorted(NAMES))}")

@@ -18,11 +18,27 @@ _VALUES = {character: value for value, character in enumerate(_ALPHABET)} | {"O"
 USER_PREFIX = "usr"
 SHARDS = 1024
 NOUNS = {
-    "usr": "user", "note": "note", "stf": "staff", "tok": "token", "aud": "audit entry", "evt": "event", "plan": "plan",
-    "price": "price", "prod": "product", "sub": "subscription", "pay": "payment", "pm": "payment method", "rfd": "refund",
-    "led": "ledger transaction", "ent": "entitlement", "job": "job", "op": "operation of the local journal", "run": "run",
-    "inv": "invoice", "imp": "import",
-}  # fmt: skip
+    "usr": "user",
+    "note": "note",
+    "stf": "staff",
+    "tok": "token",
+    "aud": "audit entry",
+    "evt": "event",
+    "plan": "plan",
+    "price": "price",
+    "prod": "product",
+    "sub": "subscription",
+    "pay": "payment",
+    "pm": "payment method",
+    "rfd": "refund",
+    "led": "ledger transaction",
+    "ent": "entitlement",
+    "job": "job",
+    "op": "operation of the local journal",
+    "run": "run",
+    "inv": "invoice",
+    "imp": "import",
+}
 """What each prefix stands for."""
 
 
@@ -113,7 +129,9 @@ def _decode(prefix: str, text: str, length: int) -> int:
     found, separator, digits = text.strip().partition("_")
     wanted = NOUNS.get(prefix, prefix)
     if separator and found != prefix and found in NOUNS:
-        raise WrongId(f"{text!r} is {_with_article(NOUNS[found])} id, and {_with_article(wanted)} id ({prefix}_…) is wanted")
+        raise WrongId(
+            f"{text!r} is {_with_article(NOUNS[found])} id, and {_with_article(wanted)} id ({prefix}_…) is wanted"
+        )
     upper = digits.upper()
     if found != prefix or len(upper) != length or any(character not in _VALUES for character in upper):
         raise WrongId(f"{text!r} is not {_with_article(wanted)} id ({prefix}_ and {length} characters)")

@@ -43,7 +43,9 @@ async def _migrations(frame: Frame) -> Check:
     state = await schema.state(frame.connection)
     if state.state == "current":
         return Check(name="migrations", state="ok", detail=f"at {state.current}")
-    return Check(name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix="rtp db migrate")
+    return Check(
+        name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix="rtp db migrate"
+    )
 
 
 async def _append_only(frame: Frame) -> Check:

@@ -1,1 +1,1 @@
-"""Payments: what members paid, and the provider behind it."""
+"""Payments: money taken from members' cards, and the provider that takes it."""

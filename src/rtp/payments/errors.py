@@ -54,3 +54,33 @@ class CardNotKnown(RtpError):
 
     status = 400
     still = "No card was stored."
+
+
+class PaymentNotFound(RtpError):
+    """There is no payment {key}."""
+
+    status = 404
+    still = "Nothing was changed."
+    hint = "rtp payments list --user USER"
+
+
+class MethodNotFound(RtpError):
+    """There is no payment method {key}."""
+
+    status = 404
+    still = "Nothing was changed."
+    hint = "rtp payments methods list USER"
+
+
+class MethodNotUsable(RtpError):
+    """The payment method {key} is {state}."""
+
+    status = 422
+    still = "Nothing was charged."
+
+
+class IllegalPaymentMove(RtpError):
+    """The payment {key} is {state}, so {event} is not possible."""
+
+    status = 422
+    still = "Nothing was changed."

@@ -12,7 +12,9 @@ staff = Table(
     uuid_key(),
     Column("email", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False),
+    Column(
+        "role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False
+    ),
     Column("status", Text, CheckConstraint("status IN ('active', 'disabled')", name="status"), nullable=False),
     version_column(),
     instant("created_at"),

@@ -11,7 +11,9 @@ tokens = Table(
     metadata,
     uuid_key(),
     Column("name", Text, nullable=False),
-    Column("role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False),
+    Column(
+        "role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False
+    ),
     Column("staff_id", Uuid),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("last_four", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""The form of a token: `rtp_`, 30 random base62 characters, 6 of a CRC-32. The checksum is for typos, never for trust."""
+"""The form of a token: `rtp_`, 30 random base62 characters, 6 of a CRC-32 that is for typos, never for trust."""
 
 from __future__ import annotations
 

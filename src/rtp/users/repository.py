@@ -56,6 +56,13 @@ async def id_of_email(frame: Frame, email: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+async def by_hashes(frame: Frame, hashes: Sequence[bytes]) -> dict[bytes, User]:
+    """The users with these e-mails, by the hash of the e-mail."""
+    query = select(user_directory.c.email_hash, users).join(users, users.c.id == user_directory.c.user_id)
+    rows = await frame.all(query.where(user_directory.c.email_hash.in_(hashes), _ALIVE))
+    return {row.email_hash: to_user(row) for row in rows}
+
+
 async def claim_email(frame: Frame, user_id: int, email: str) -> bool:
     """Enter an e-mail into the directory; False when another user has it."""
     query = upsert(user_directory).values(email_hash=email_hash(email), user_id=user_id).on_conflict_do_nothing()
@@ -156,9 +163,7 @@ _IMPORT = text(
 )
 
 
-async def import_rows(
-    frame: Frame, rows: Sequence[tuple[int, bytes, str, str, str]], metadata: str
-) -> set[int]:
+async def import_rows(frame: Frame, rows: Sequence[tuple[int, bytes, str, str, str]], metadata: str) -> set[int]:
     """Insert rows of (id, e-mail hash, e-mail, name, zone) set-wise, with one event each; returns the ids created."""
     values = {
         "ids": [row[0] for row in rows],

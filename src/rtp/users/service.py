@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
@@ -25,6 +26,18 @@ async def resolve(frame: Frame, key: str, *, lock: bool = False) -> User:
     if user is None:
         raise UserNotFound(key=key)
     return user
+
+
+def number(user: User) -> int:
+    """The bare id of a user."""
+    return ids.parse_user(user.id)
+
+
+async def by_emails(frame: Frame, emails: Iterable[str]) -> dict[str, User]:
+    """The users with these e-mails, letter case apart, by the e-mail as it was asked for."""
+    hashes = {email: policy.email_hash(email) for email in emails}
+    found = await repository.by_hashes(frame, list(hashes.values()))
+    return {email: found[hashed] for email, hashed in hashes.items() if hashed in found}
 
 
 async def create(frame: Frame, request: CreateUser) -> User:

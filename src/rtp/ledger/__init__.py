@@ -1,0 +1,1 @@
+"""The ledger: double entry, append-only; every movement of value posts once."""

@@ -1,0 +1,60 @@
+"""What crosses the API about the ledger, and the operations on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from rtp.kit.money import Money
+from rtp.operations import listing, read
+
+
+class Posting(Struct, frozen=True):
+    """One side of a transaction: a positive amount is a debit, a negative one a credit."""
+
+    account: str
+    amount: Money
+
+
+class LedgerEntry(Struct, kw_only=True):
+    """A posted side: `source` is what moved the value, `kind` how."""
+
+    id: str
+    transaction_id: str
+    kind: str
+    source: str
+    account: str
+    amount: Money
+    user_id: str
+    at: datetime
+
+
+class Balance(Struct, kw_only=True):
+    """What the entries of an account sum to."""
+
+    account: str
+    amount: Money
+    entries: int
+
+
+class LedgerCheckLine(Struct, kw_only=True):
+    """One rule, recomputed from zero over all rows: how many rows it looked at, and which break it (at most 20)."""
+
+    rule: str
+    state: Literal["held", "broken"]
+    checked: int
+    broken: list[str]
+
+
+class LedgerCheck(Struct, kw_only=True):
+    """The verdict over all rules, with the balances it found."""
+
+    state: Literal["held", "broken"]
+    rules: list[LedgerCheckLine]
+    balances: list[Balance]
+
+
+LIST = listing("ledger.list", "/ledger", LedgerEntry)
+CHECK = read("ledger.check", "/ledger/check", LedgerCheck)

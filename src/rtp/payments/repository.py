@@ -1,0 +1,215 @@
+"""Every query on payments and payment methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, select, tuple_, update
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.kit import ids
+from rtp.kit.money import Money
+from rtp.operations import Page
+from rtp.payments import policy
+from rtp.payments.model import payment_methods, payments
+from rtp.payments.schemas import Payment, PaymentMethod, PaymentState
+
+
+def to_payment(row: Row[Any]) -> Payment:
+    """A row as the struct that leaves the repository."""
+    captured, held = Money(row.captured, row.currency), Money(row.refunds_held, row.currency)
+    return Payment(
+        id=ids.show("pay", row.id),
+        user_id=ids.show_user(row.user_id),
+        method_id=ids.show("pm", row.method_id),
+        amount=Money(row.amount, row.currency),
+        captured=captured,
+        refunded=held,
+        refundable=policy.refundable(captured, held, Money(row.disputes_lost, row.currency)),
+        state=row.state,
+        purpose=row.purpose,
+        source=row.source,
+        provider=row.provider,
+        provider_ref=row.provider_ref,
+        failure_reason=row.failure_reason,
+        version=row.version,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )
+
+
+def _to_method(row: Row[Any]) -> PaymentMethod:
+    return PaymentMethod(
+        id=ids.show("pm", row.id),
+        user_id=ids.show_user(row.user_id),
+        provider=row.provider,
+        card=row.card,
+        brand=row.brand,
+        last_four=row.last_four,
+        state=row.state,
+        failure_reason=row.failure_reason,
+        version=row.version,
+        created_at=row.created_at,
+    )
+
+
+async def find(frame: Frame, payment_id: UUID, *, lock: bool = False) -> Payment | None:
+    """The payment with this id; with `lock`, held for this transaction."""
+    query = select(payments).where(payments.c.id == payment_id)
+    row = await frame.first(query.with_for_update() if lock else query)
+    return None if row is None else to_payment(row)
+
+
+async def add(
+    frame: Frame, user_id: int, method_id: UUID, *, amount: Money, purpose: str, source: str, provider: str
+) -> Payment:
+    """Insert a payment that was not yet sent."""
+    values = {
+        "id": frame.ids.uuid(user_id),
+        "user_id": user_id,
+        "method_id": method_id,
+        "amount": amount.amount,
+        "currency": amount.currency,
+        "state": "created",
+        "purpose": purpose,
+        "source": source,
+        "provider": provider,
+        "version": 1,
+        "created_at": frame.now,
+    }
+    return to_payment((await frame.execute(insert(payments).values(values).returning(payments))).one())
+
+
+async def change(frame: Frame, payment_id: UUID, **values: Any) -> Payment:
+    """Change columns and take the next version."""
+    query = update(payments).where(payments.c.id == payment_id)
+    query = query.values(**values, version=payments.c.version + 1).returning(payments)
+    return to_payment((await frame.execute(query)).one())
+
+
+async def hold_refund(frame: Frame, payment_id: UUID, amount: int) -> Payment:
+    """Add to what refunds hold of a payment (or give back, with a negative amount); the row's CHECK keeps the cap."""
+    return await change(frame, payment_id, refunds_held=payments.c.refunds_held + amount)
+
+
+async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: PaymentState | None) -> Page[Payment]:
+    """One page of payments."""
+    query = select(payments)
+    if user_id is not None:
+        query = query.where(payments.c.user_id == user_id)
+    if state is not None:
+        query = query.where(payments.c.state == state)
+    return await page_of(
+        frame,
+        page,
+        query,
+        key=payments.c.id,
+        sorts={"created_at": payments.c.id},
+        default="-created_at",
+        time=payments.c.created_at,
+        build=to_payment,
+    )
+
+
+async def failures(frame: Frame) -> list[tuple[str, str, int]]:
+    """(reason, provider, count) of failed payments."""
+    reason, provider = payments.c.failure_reason, payments.c.provider
+    query = select(reason, provider, func.count().label("failed")).where(payments.c.state == "failed")
+    rows = await frame.all(query.group_by(reason, provider))
+    return [(row.failure_reason, row.provider, row.failed) for row in rows]
+
+
+async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:
+    """The member behind a provider's reference of a charge."""
+    row = await frame.first(select(payments.c.user_id).where(payments.c.provider_ref == ref).limit(1))
+    return None if row is None else int(row[0])
+
+
+async def find_method(frame: Frame, method_id: UUID, *, lock: bool = False) -> PaymentMethod | None:
+    """The payment method with this id."""
+    query = select(payment_methods).where(payment_methods.c.id == method_id)
+    row = await frame.first(query.with_for_update() if lock else query)
+    return None if row is None else _to_method(row)
+
+
+async def provider_ref_of(frame: Frame, method_id: UUID) -> str | None:
+    """The provider's reference of a card, None until it was taken."""
+    row = await frame.first(select(payment_methods.c.provider_ref).where(payment_methods.c.id == method_id))
+    return None if row is None else row[0]
+
+
+async def method_of_card(frame: Frame, user_id: int, card: str) -> PaymentMethod | None:
+    """The member's usable method with this card, if there is one."""
+    query = select(payment_methods).where(
+        payment_methods.c.user_id == user_id,
+        payment_methods.c.card == card,
+        payment_methods.c.state.in_(("pending", "active")),
+    )
+    row = await frame.first(query.order_by(payment_methods.c.id.desc()).limit(1))
+    return None if row is None else _to_method(row)
+
+
+async def add_method(frame: Frame, user_id: int, *, card: str, provider: str) -> PaymentMethod:
+    """Insert a card that the provider has not yet taken."""
+    values = {
+        "id": frame.ids.uuid(user_id),
+        "user_id": user_id,
+        "provider": provider,
+        "card": card,
+        "state": "pending",
+        "version": 1,
+        "created_at": frame.now,
+    }
+    return _to_method((await frame.execute(insert(payment_methods).values(values).returning(payment_methods))).one())
+
+
+async def add_many(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Payment]:
+    """Insert payments that were not yet sent."""
+    common = {"state": "created", "version": 1, "created_at": frame.now}
+    found = await frame.execute(insert(payments).returning(payments), [row | common for row in rows])
+    return [to_payment(row) for row in found.all()]
+
+
+async def methods_of_cards(frame: Frame, cards: Sequence[tuple[int, str]]) -> dict[tuple[int, str], PaymentMethod]:
+    """Usable methods by (member, card), the newest of each."""
+    query = select(payment_methods).where(
+        tuple_(payment_methods.c.user_id, payment_methods.c.card).in_(cards),
+        payment_methods.c.state.in_(("pending", "active")),
+    )
+    rows = await frame.all(query.order_by(payment_methods.c.id))
+    return {(row.user_id, row.card): _to_method(row) for row in rows}
+
+
+async def add_methods(frame: Frame, cards: Sequence[tuple[int, str]], provider: str) -> list[PaymentMethod]:
+    """Insert cards of members that the provider has not yet taken."""
+    rows = [
+        {"id": frame.ids.uuid(user_id), "user_id": user_id, "card": card, "provider": provider}
+        | {"state": "pending", "version": 1, "created_at": frame.now}
+        for user_id, card in cards
+    ]
+    found = await frame.execute(insert(payment_methods).returning(payment_methods), rows)
+    return [_to_method(row) for row in found.all()]
+
+
+async def change_method(frame: Frame, method_id: UUID, **values: Any) -> PaymentMethod:
+    """Change columns and take the next version."""
+    query = update(payment_methods).where(payment_methods.c.id == method_id)
+    query = query.values(**values, version=payment_methods.c.version + 1).returning(payment_methods)
+    return _to_method((await frame.execute(query)).one())
+
+
+async def methods_page(frame: Frame, page: PageRequest, user_id: int) -> Page[PaymentMethod]:
+    """One page of a member's cards."""
+    return await page_of(
+        frame,
+        page,
+        select(payment_methods).where(payment_methods.c.user_id == user_id, payment_methods.c.state != "removed"),
+        key=payment_methods.c.id,
+        sorts={"created_at": payment_methods.c.id},
+        default="-created_at",
+        time=payment_methods.c.created_at,
+        build=_to_method,
+    )

@@ -1,0 +1,86 @@
+"""What crosses the API about payments and payment methods, and the operations on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from rtp.kit.money import Money
+from rtp.operations import listing, read, write
+
+PaymentState = Literal["created", "submitted", "unknown", "succeeded", "failed"]
+MethodState = Literal["pending", "active", "failed", "removed"]
+CardName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")]
+"""A card by the provider's token, such as the sandbox's `visa`; never a card number."""
+
+
+class PaymentMethod(Struct, kw_only=True):
+    """A member's card: brand and last four digits are known once the provider has taken it."""
+
+    id: str
+    user_id: str
+    provider: str
+    card: str
+    brand: str
+    last_four: str
+    state: MethodState
+    failure_reason: str
+    version: int
+    created_at: datetime
+
+
+class Payment(Struct, kw_only=True):
+    """Money asked from a card: `refundable` is captured, less what refunds hold, less lost disputes."""
+
+    id: str
+    user_id: str
+    method_id: str
+    amount: Money
+    captured: Money
+    refunded: Money
+    refundable: Money
+    state: PaymentState
+    purpose: str
+    source: str
+    provider: str
+    provider_ref: str | None
+    failure_reason: str
+    version: int
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class RefundLine(Struct, kw_only=True):
+    """A refund as it is listed under its payment."""
+
+    id: str
+    amount: Money
+    state: str
+    reason: str
+    created_at: datetime
+
+
+class PaymentDetail(Payment, kw_only=True):
+    """A payment with its card and its refunds."""
+
+    card_brand: str
+    card_last_four: str
+    refunds: list[RefundLine]
+
+
+class AddMethod(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A card to add."""
+
+    card: CardName
+
+
+LIST = listing("payments.list", "/payments", Payment)
+SHOW = read("payments.show", "/payments/{payment}", PaymentDetail)
+METHODS = listing("payments.methods", "/users/{user}/payment-methods", PaymentMethod)
+METHOD = read("payments.method", "/payment-methods/{method}", PaymentMethod)
+ADD_METHOD = write(
+    "payments.add_method", "POST", "/users/{user}/payment-methods", PaymentMethod, body=AddMethod, status=201
+)
+REMOVE_METHOD = write("payments.remove_method", "DELETE", "/payment-methods/{method}", PaymentMethod)

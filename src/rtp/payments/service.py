@@ -1,0 +1,163 @@
+"""Use cases of payments: ask for money, and take in what the provider says. The provider is called by jobs only."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.kit import ids
+from rtp.kit.money import Money
+from rtp.ledger import service as ledger
+from rtp.ledger.schemas import Posting
+from rtp.operations import Page
+from rtp.payments import policy, repository
+from rtp.payments.errors import MethodNotUsable, PaymentNotFound
+from rtp.payments.ports import ProviderCharge
+from rtp.payments.schemas import Payment, PaymentMethod, PaymentState
+from rtp.users import service as users
+
+PROVIDER = "sandbox"
+QUEUE = "provider"
+
+
+async def charge(frame: Frame, method: PaymentMethod, *, amount: Money, purpose: str, source: str) -> Payment:
+    """Ask for money: a payment is created and its job queued; the outcome is the event payment.succeeded or .failed.
+
+    `source` is the id of what it pays for. Raises: MethodNotUsable.
+    """
+    if method.state not in {"pending", "active"}:
+        raise MethodNotUsable(key=method.id, state=method.state)
+    user_id = ids.parse_user(method.user_id)
+    payment = await repository.add(
+        frame,
+        user_id,
+        ids.parse("pm", method.id),
+        amount=amount,
+        purpose=purpose,
+        source=source,
+        provider=method.provider,
+    )
+    frame.record("payment.created", payment.id, payment.version, user_id=user_id, after=payment)
+    frame.enqueue("payments.submit", queue=QUEUE, lock=payment.id, payment=payment.id)
+    return payment
+
+
+async def submit(frame: Frame, key: str) -> Payment | None:
+    """Note that the provider is about to be asked; None when the payment is settled already."""
+    payment = await lock(frame, key)
+    if payment.state in policy.SETTLED:
+        return None
+    if payment.state == "created":
+        return await _move(frame, payment, "submit")
+    return payment
+
+
+async def settle(frame: Frame, key: str, outcome: ProviderCharge) -> Payment:
+    """Take in the provider's answer; a second answer changes nothing.
+
+    Raises: PaymentNotFound.
+    """
+    payment = await lock(frame, key)
+    if payment.state in policy.SETTLED or outcome.state == "pending":
+        return payment
+    if outcome.state == "failed":
+        return await fail(frame, payment, outcome.failure_reason, provider_ref=outcome.ref)
+    if not await frame.once(f"{payment.id}:succeeded"):
+        return payment
+    after = await _move(
+        frame, payment, "succeed", provider_ref=outcome.ref, captured=payment.amount.amount, settled_at=frame.now
+    )
+    clearing = f"clearing:{payment.provider}"
+    await ledger.post(
+        frame, kind="payment", source=payment.id, user_id=ids.parse_user(payment.user_id),
+        postings=[Posting(clearing, payment.amount), Posting("sales", -payment.amount)],
+    )  # fmt: skip
+    return after
+
+
+async def fail(frame: Frame, payment: Payment, reason: str, *, provider_ref: str | None = None) -> Payment:
+    """Note that no money was taken."""
+    return await _move(frame, payment, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
+
+
+async def lose(frame: Frame, key: str, attempt: int) -> Payment:
+    """Note that the provider's answer did not come, and queue the question what it did."""
+    payment = await lock(frame, key)
+    if payment.state == "submitted":
+        payment = await _move(frame, payment, "lose")
+    ask_later(frame, payment, attempt)
+    return payment
+
+
+def ask_later(frame: Frame, payment: Payment, attempt: int) -> None:
+    """Queue the next question after an unknown outcome, while the schedule has one."""
+    if payment.state == "unknown" and attempt < len(policy.RECONCILE_AFTER):
+        frame.enqueue(
+            "payments.reconcile",
+            queue=QUEUE,
+            at=frame.after(policy.RECONCILE_AFTER[attempt]),
+            payment=payment.id,
+            asked=attempt,
+        )
+
+
+async def lock(frame: Frame, key: str) -> Payment:
+    """The payment, held for this transaction.
+
+    Raises: PaymentNotFound.
+    """
+    return await _find(frame, key, lock=True)
+
+
+async def find(frame: Frame, key: str) -> Payment:
+    """The payment.
+
+    Raises: PaymentNotFound.
+    """
+    return await _find(frame, key)
+
+
+async def page(frame: Frame, page: PageRequest, *, user: str = "", state: PaymentState | None = None) -> Page[Payment]:
+    """One page of payments.
+
+    Raises: UserNotFound.
+    """
+    user_id = ids.parse_user((await users.resolve(frame, user)).id) if user else None
+    return await repository.page(frame, page, user_id=user_id, state=state)
+
+
+async def hold_refund(frame: Frame, payment: Payment, amount: Money) -> Payment:
+    """Take an amount out of what is left to refund; negative gives it back. The payment must be locked."""
+    return await repository.hold_refund(frame, id_of(payment.id), amount.amount)
+
+
+def id_of(key: str) -> UUID:
+    """The payment id behind a text.
+
+    Raises: PaymentNotFound.
+    """
+    try:
+        return ids.parse("pay", key)
+    except ids.WrongId as error:
+        raise PaymentNotFound(key=key) from error
+
+
+async def _find(frame: Frame, key: str, *, lock: bool = False) -> Payment:
+    payment = await repository.find(frame, id_of(key), lock=lock)
+    if payment is None:
+        raise PaymentNotFound(key=key)
+    return payment
+
+
+_PAST = {"submit": "submitted", "succeed": "succeeded", "fail": "failed", "lose": "unknown"}
+
+
+async def _move(frame: Frame, before: Payment, event: str, **values: object) -> Payment:
+    state = policy.moved(before.id, before.state, event)
+    after = await repository.change(frame, id_of(before.id), state=state, **values)
+    frame.record(
+        f"payment.{_PAST[event]}", after.id, after.version, user_id=ids.parse_user(after.user_id),
+        before=before, after=after,
+    )  # fmt: skip
+    return after

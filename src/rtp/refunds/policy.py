@@ -1,0 +1,46 @@
+"""Rules of refunds: the state machine, what holds money, what counts as a repeat. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from rtp.kit.money import Money
+from rtp.refunds.errors import IllegalRefundMove
+from rtp.refunds.schemas import Refund, RefundState
+
+MOVES: dict[tuple[RefundState, str], RefundState] = {
+    ("created", "submit"): "submitted",
+    ("created", "cancel"): "canceled",
+    ("submitted", "pend"): "pending",
+    ("submitted", "succeed"): "succeeded",
+    ("submitted", "fail"): "failed",
+    ("submitted", "lose"): "unknown",
+    ("pending", "succeed"): "succeeded",
+    ("pending", "fail"): "failed",
+    ("unknown", "pend"): "pending",
+    ("unknown", "succeed"): "succeeded",
+    ("unknown", "fail"): "failed",
+}
+"""(from, event) → to. `lose` is an answer that did not come; `unknown` is left by asking the provider only."""
+
+HOLDING: frozenset[RefundState] = frozenset({"created", "submitted", "pending", "unknown", "succeeded"})
+"""States that took or may still take money."""
+
+SETTLED: frozenset[RefundState] = frozenset({"succeeded", "failed", "canceled"})
+REPEAT_WINDOW = timedelta(minutes=10)
+
+
+def moved(key: str, state: RefundState, event: str) -> RefundState:
+    """The state after an event.
+
+    Raises: IllegalRefundMove.
+    """
+    if (to := MOVES.get((state, event))) is None:
+        raise IllegalRefundMove(key=key, state=state, event=event)
+    return to
+
+
+def held(refunds: Iterable[Refund], currency: str) -> Money:
+    """What refunds took or may still take."""
+    return Money.total((refund.amount for refund in refunds if refund.state in HOLDING), currency)

@@ -1,0 +1,92 @@
+"""Taking in what the provider says of a refund; each answer has its effect once, however often it comes."""
+
+from __future__ import annotations
+
+from rtp.db.frame import Frame
+from rtp.kit import ids
+from rtp.kit.money import Money
+from rtp.ledger import service as ledger
+from rtp.ledger.schemas import Posting
+from rtp.payments import policy as payment_policy
+from rtp.payments import service as payments
+from rtp.payments.ports import ProviderRefund
+from rtp.refunds import policy, repository
+from rtp.refunds.schemas import Refund
+from rtp.refunds.service import find, id_of
+
+_PAST = {"submit": "submitted", "pend": "pending", "succeed": "succeeded", "fail": "failed", "lose": "unknown"}
+
+
+async def submit(frame: Frame, key: str) -> Refund | None:
+    """Note that the provider is about to be asked; None when there is nothing left to ask."""
+    refund = await find(frame, key, lock=True)
+    if refund.state == "created":
+        return await _move(frame, refund, "submit")
+    return refund if refund.state == "submitted" else None
+
+
+async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
+    """Take in the provider's answer; a second answer changes nothing."""
+    refund = await find(frame, key, lock=True)
+    if refund.state in policy.SETTLED:
+        return refund
+    if outcome.state == "pending":
+        return refund if refund.state == "pending" else await _pend(frame, refund, outcome.ref)
+    if outcome.state == "failed":
+        return await fail(frame, refund, outcome.failure_reason, provider_ref=outcome.ref)
+    if not await frame.once(f"{refund.id}:succeeded"):
+        return refund
+    after = await _move(frame, refund, "succeed", provider_ref=outcome.ref, settled_at=frame.now)
+    payment = await payments.lock(frame, refund.payment_id)
+    await _post(frame, refund, "refund.paid", "refunds payable", f"clearing:{payment.provider}")
+    return after
+
+
+async def fail(frame: Frame, refund: Refund, reason: str, *, provider_ref: str | None = None) -> Refund:
+    """Note that no money went back: the amount is free again, and the reservation is mirrored in the ledger."""
+    after = await _move(frame, refund, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
+    payment = await payments.lock(frame, refund.payment_id)
+    await payments.hold_refund(frame, payment, -refund.amount)
+    await _post(frame, refund, "refund.released", "refunds payable", "refunds")
+    return after
+
+
+async def lose(frame: Frame, key: str) -> Refund:
+    """Note that the provider's answer did not come, and queue the question what it did."""
+    refund = await find(frame, key, lock=True)
+    if refund.state == "submitted":
+        refund = await _move(frame, refund, "lose")
+        ask_later(frame, refund, 0)
+    return refund
+
+
+def ask_later(frame: Frame, refund: Refund, attempt: int) -> None:
+    """Queue the next question after an unknown or pending outcome, while the schedule has one."""
+    waits = payment_policy.RECONCILE_AFTER
+    if refund.state in {"unknown", "pending"} and attempt < len(waits):
+        at = frame.after(waits[attempt])
+        frame.enqueue("refunds.reconcile", queue=payments.QUEUE, at=at, refund=refund.id, asked=attempt)
+
+
+async def _pend(frame: Frame, refund: Refund, ref: str) -> Refund:
+    after = await _move(frame, refund, "pend", provider_ref=ref)
+    ask_later(frame, after, 0)
+    return after
+
+
+async def _post(frame: Frame, refund: Refund, kind: str, debit: str, credit: str) -> None:
+    amount: Money = refund.amount
+    await ledger.post(
+        frame, kind=kind, source=refund.id, user_id=ids.parse_user(refund.user_id),
+        postings=[Posting(debit, amount), Posting(credit, -amount)],
+    )  # fmt: skip
+
+
+async def _move(frame: Frame, before: Refund, event: str, **values: object) -> Refund:
+    state = policy.moved(before.id, before.state, event)
+    after = await repository.change(frame, id_of(before.id), state=state, **values)
+    frame.record(
+        f"refund.{_PAST[event]}", after.id, after.version, user_id=ids.parse_user(after.user_id),
+        before=before, after=after,
+    )  # fmt: skip
+    return after
