@@ -160,7 +160,7 @@ async def test_the_instances_own_secret_opens_its_sandbox(tmp_path: Path) -> Non
     settings = Settings(home=str(tmp_path / "instance"))
     Instance(settings).prepare()
     with running(Path(settings.home), own_secret=True) as sandbox:
-        provider = connect(Settings(home=settings.home, provider_url=sandbox.url))
+        provider = connect(settings)
         assert (await provider.charge("k1", TEN, "card_visa", "a month")).state == "succeeded"
         await provider.close()
         stranger = connect(Settings(home=settings.home, provider_url=sandbox.url, provider_token="guessed"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtp.kit.clock import FixedClock
@@ -42,6 +42,7 @@ def run(book: Book, clock: FixedClock, step: tuple[object, ...]) -> None:
             clock.instant += timedelta(seconds=seconds)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(charges, refunds, controls, waits), max_size=40))
 def test_whatever_is_asked_no_charge_returns_more_than_it_took_and_the_record_tells_it_all(
     steps: list[tuple[object, ...]],

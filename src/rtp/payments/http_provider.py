@@ -32,6 +32,7 @@ from rtp.payments.sandbox_wire import (
     RefundRequest,
     Slice,
     token,
+    url_file,
 )
 from rtp.settings import Settings
 
@@ -166,13 +167,17 @@ class HttpProvider:
 
 
 def connect(settings: Settings) -> HttpProvider:
-    """The provider of the settings.
+    """The provider of the settings, else the instance's own sandbox.
 
-    Raises: ProviderUnavailable when none is set, InvalidInput, InstanceDamaged.
+    Raises: ProviderUnavailable when there is neither, InvalidInput, InstanceDamaged.
     """
-    if not settings.provider_url:
-        raise ProviderUnavailable(why="RTP_PROVIDER_URL is not set, and no sandbox was started by `rtp up`")
-    return HttpProvider(settings.provider_url, token(settings))
+    url = settings.provider_url
+    if not url:
+        try:
+            url = url_file(settings).read_text()
+        except OSError as error:
+            raise ProviderUnavailable(why="RTP_PROVIDER_URL is not set, and `rtp up` started no sandbox") from error
+    return HttpProvider(url, token(settings))
 
 
 def _settled(answer: httpx.Response, key: str, returns: type[T]) -> T:

@@ -14,7 +14,8 @@ from rtp.kit.clock import SystemClock
 from rtp.payments.sandbox_app import App
 from rtp.payments.sandbox_book import Book
 from rtp.payments.sandbox_journal import Journal
-from rtp.payments.sandbox_wire import token
+from rtp.payments.sandbox_wire import folder, token, url_file
+from rtp.runtime.instance import write_private
 from rtp.settings import Settings, load
 
 HOST = "127.0.0.1"
@@ -31,9 +32,11 @@ def main(argv: list[str] | None = None) -> None:
         settings = load()
         app = App(open_book(settings), token(settings))
         listener = _listen(port)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        write_private(url_file(settings), url.encode())
     except (RtpError, OSError) as error:
         raise SystemExit(f"the sandbox provider cannot start: {error}") from error
-    print(f"sandbox provider on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201 - its log
+    print(f"sandbox provider on {url}", flush=True)  # noqa: T201 - its log
     _serve(app, listener)
 
 
@@ -44,7 +47,7 @@ def open_book(settings: Settings) -> Book:
     """
     if settings.environment != "prod":
         failpoints.arm(settings.failpoint)
-    journal = Journal(settings.home_folder() / "data" / "sandbox" / "journal.ndjson")
+    journal = Journal(folder(settings) / "journal.ndjson")
     book = Book(SystemClock(), journal.append)
     for entry in journal.entries():
         book.apply(entry)

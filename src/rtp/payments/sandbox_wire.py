@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -53,6 +54,16 @@ class Failure(msgspec.Struct):
     code: str = ""
     detail: str = ""
     params: dict[str, Any] = {}
+
+
+def folder(settings: Settings) -> Path:
+    """Where an instance's sandbox keeps its journal."""
+    return settings.home_folder() / "data" / "sandbox"
+
+
+def url_file(settings: Settings) -> Path:
+    """The file that names the URL of an instance's sandbox, for whoever was not started by its supervisor."""
+    return folder(settings) / "url"
 
 
 def token(settings: Settings) -> str:
