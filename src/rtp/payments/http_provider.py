@@ -41,6 +41,10 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TIMEOUT = httpx.Timeout(connect=3.0, write=5.0, read=10.0, pool=3.0)
 WHOLE_CALL_SECONDS = 20.0
 HEALTH_SECONDS = 1.0
+REFUSED = {400, 413, 422}
+"""What says something about the request itself. A 401 or a strange 404 does not: with an earlier token or URL the same
+key may have been accepted, so it is never the last word on an intent.
+"""
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -191,16 +195,17 @@ def _settled(answer: httpx.Response, key: str, returns: type[T]) -> T:
         raise ProviderUnavailable(why=failure.detail or f"it answered {status}")
     if status == httpx.codes.CONFLICT:
         raise ProviderKeyReused(key=key)
-    if answer.is_client_error:
+    if status in REFUSED:
         raise ProviderRefused(why=failure.detail or f"it answered {status}")
+    if answer.is_client_error:
+        raise ProviderUnavailable(why=failure.detail or f"it answered {status}")
     raise ProviderOutcomeUnknown(key=key, why=f"it answered {status}")
 
 
 def _object(answer: httpx.Response, returns: type[T]) -> T:
-    if answer.is_client_error:
-        raise ProviderRefused(why=_failure(answer).detail or f"it answered {answer.status_code}")
     if answer.status_code != httpx.codes.OK:
-        raise ProviderUnavailable(why=f"it answered {answer.status_code}")
+        refusal = ProviderRefused if answer.status_code in REFUSED else ProviderUnavailable
+        raise refusal(why=_failure(answer).detail or f"it answered {answer.status_code}")
     try:
         return msgspec.json.decode(answer.content, type=returns)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
