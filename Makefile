@@ -27,11 +27,10 @@ prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|instal
 	$(BIN)/python -m pytest --prove $(or $(SUITE),all) $(ARGS)
 
 check: venv ## Lint, types, import contracts, documentation
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q tests/docs
+	@failed=0; \
+	for step in "ruff check" "ruff format --check" "mypy" "lint-imports --no-cache" "python -m pytest -q tests/docs"; do \
+		echo "== $$step"; $(BIN)/$$step || failed=1; \
+	done; exit $$failed
 
 docs: venv ## Write the generated pages of docs/reference
 	$(BIN)/python -m tools.reference
