@@ -116,3 +116,16 @@ User = Annotated[
         help="Id (usr_…) or e-mail.",
     ),
 ]
+Payment = Annotated[
+    str,
+    typer.Argument(metavar="PAYMENT", parser=id_or_key("pay", "payment"), help="Id of the payment (pay_…)."),
+]
+UserFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        metavar="USER",
+        parser=id_or_key("usr", "user", key="e-mail", pattern=r"[^@\s]+@[^@\s]+"),
+        help="Id or e-mail of a member.",
+    ),
+]

@@ -15,26 +15,27 @@ ADDED: dict[Role, frozenset[str]] = {
         products.list products.show prices.list prices.show catalog.plan cache.stats cache.show
         whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show
         metrics.show jobs.list
-        jobs.show payments.list payments.show payments.methods payments.method refunds.list refunds.show refunds.preview
+        jobs.show payments.list payments.show payment_methods.list payment_methods.show refunds.list refunds.show refunds.preview
         ledger.list ledger.check subscriptions.list subscriptions.show entitlements.list entitlements.show
         entitlements.check
         """.split()
     ),
     "support": frozenset(
         """
-        plans.apply users.create users.update users.note users.suspend users.restore payments.add_method
-        payments.remove_method refunds.issue subscriptions.create subscriptions.cancel subscriptions.pause
+        plans.apply users.create users.update users.note users.suspend users.restore payment_methods.add
+        payment_methods.remove refunds.issue subscriptions.create subscriptions.cancel subscriptions.pause
         subscriptions.resume subscriptions.renew
         """.split()
     ),
     "operator": frozenset(
         """
-        catalog.apply cache.warm cache.purge users.import users.export subscriptions.import jobs.retry jobs.purge
+        catalog.apply cache.warm cache.purge migrations.status migrations.plan migrations.apply migrations.history
+        users.import users.export subscriptions.import jobs.retry jobs.purge
         """.split()
     ),
     "owner": frozenset(
         """
-        staff.create staff.disable tokens.create tokens.list tokens.revoke
+        staff.create staff.disable tokens.create tokens.list tokens.revoke migrations.preview
         """.split()
     ),
 }

@@ -69,7 +69,7 @@ class MethodNotFound(RtpError):
 
     status = 404
     still = "Nothing was changed."
-    hint = "rtp payments methods list USER"
+    hint = "rtp payment-methods list USER"
 
 
 class MethodNotUsable(RtpError):

@@ -78,9 +78,9 @@ class AddMethod(Struct, kw_only=True, forbid_unknown_fields=True):
 
 LIST = listing("payments.list", "/payments", Payment)
 SHOW = read("payments.show", "/payments/{payment}", PaymentDetail)
-METHODS = listing("payments.methods", "/users/{user}/payment-methods", PaymentMethod)
-METHOD = read("payments.method", "/payment-methods/{method}", PaymentMethod)
+METHODS = listing("payment_methods.list", "/users/{user}/payment-methods", PaymentMethod)
+METHOD = read("payment_methods.show", "/payment-methods/{method}", PaymentMethod)
 ADD_METHOD = write(
-    "payments.add_method", "POST", "/users/{user}/payment-methods", PaymentMethod, body=AddMethod, status=201
+    "payment_methods.add", "POST", "/users/{user}/payment-methods", PaymentMethod, body=AddMethod, status=201
 )
-REMOVE_METHOD = write("payments.remove_method", "DELETE", "/payment-methods/{method}", PaymentMethod)
+REMOVE_METHOD = write("payment_methods.remove", "DELETE", "/payment-methods/{method}", PaymentMethod)
