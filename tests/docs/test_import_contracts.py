@@ -8,7 +8,12 @@ from grimp import ImportGraph
 from tools.contracts import AreasContract, OnlyContract
 
 FRONT = {"source": "rtp_commands", "within": ["rtp"], "allowed": ["=rtp", "rtp.kit", "rtp.*.schemas"]}
-AREAS = {"root": "rtp", "doors": ["service", "schemas", "errors"], "not_areas": ["kit", "db"]}
+AREAS = {
+    "root": "rtp",
+    "doors": ["service", "schemas", "errors"],
+    "not_areas": ["kit", "db"],
+    "also": ["rtp.jobs.spec"],
+}
 
 
 def graph_of(importer: str, imported: str) -> ImportGraph:
@@ -43,6 +48,8 @@ def test_commands_may_import_the_front_of_the_library_and_nothing_behind_it(impo
         ("rtp.refunds.jobs", "rtp.kit.money", True),
         ("rtp.refunds.model", "rtp.db.base", True),
         ("rtp.refunds.policy", "rtp.payments.policy", False),
+        ("rtp.refunds.jobs", "rtp.jobs.spec", True),
+        ("rtp.refunds.jobs", "rtp.jobs.repository", False),
     ],
 )
 def test_an_area_enters_another_only_by_its_doors(importer: str, imported: str, kept: bool) -> None:
