@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from typing import Any
 
 from rtp.products.schemas import CatalogChange, CatalogDiff
 from rtp_commands.cells import cell
-from rtp_commands.table import Line, pairs
-from rtp_commands.words import safe
+from rtp_commands.table import Line
+from rtp_commands.words import safe, width
 
 MARKS = {"create": "+", "restore": "+", "change": "~", "replace": "~", "archive": "-"}
 STYLES = {"+": "green", "~": "yellow", "-": "red"}
@@ -16,33 +17,38 @@ ALSO = {"replace": " (a new price: members keep theirs)", "restore": " (on sale 
 
 
 def lines(diff: CatalogDiff, *, wide: int) -> list[Line]:
-    """One line or two per change, then the count."""
+    """Each change, what is long about it below, then the count."""
     result: list[Line] = []
     for change in diff.changes:
-        mark = MARKS[change.action]
-        told = ", ".join(_told(change, name, *change.fields[name]) for name in change.fields) + ALSO.get(
-            change.action, ""
-        )
+        mark, told = MARKS[change.action], _told(change)
         head: Line = [(f"{mark} ", STYLES[mark]), (f"{change.noun} {safe(change.key)}", "bold")]
-        if len(change.key) + len(told) + 14 <= wide:
-            result.append([*head, (f"  {told.strip()}" if told else "", "")])
+        if len(change.noun) + len(change.key) + width(told) + 5 <= wide:
+            result.append([*head, (f"  {told}", "")])
         else:
-            result += [head, *([("    ", ""), *line] for line in _below(told, wide - 4))]
+            below = textwrap.wrap(told, wide - 4, break_on_hyphens=False)
+            result += [head, *([("    " + text, "")] for text in below)]
     return [*result, [(count(diff), "")]]
 
 
 def count(diff: CatalogDiff) -> str:
-    """How many of each: `3 created, 1 changed, 0 archived, 19 unchanged`."""
+    """How many of each: `3 to create, 1 to change, 0 to archive, 19 unchanged`."""
     marks = Counter(MARKS[change.action] for change in diff.changes)
     return f"{marks['+']} to create, {marks['~']} to change, {marks['-']} to archive, {diff.unchanged} unchanged"
 
 
-def _told(change: CatalogChange, name: str, before: Any, after: Any) -> str:
-    new = cell(name, after, terminal=False).text
+def _told(change: CatalogChange) -> str:
     if change.action == "create":
-        return f"{name} {new}"
-    return f"{name} {cell(name, before, terminal=False).text} → {new}"
+        new = {name: values[1] for name, values in change.fields.items()}
+        return _price(new) if change.noun == "price" else f"{safe(new['name'])} ({new['kind']})"
+    changed = ", ".join(f"{name} {_text(old)} → {_text(new)}" for name, (old, new) in change.fields.items())
+    return f"{changed}{ALSO.get(change.action, '')}".strip()
 
 
-def _below(text: str, wide: int) -> list[Line]:
-    return [[*line[2:]] for line in pairs([("", cell("text", text.strip(), terminal=False))], wide)]
+def _price(new: dict[str, Any]) -> str:
+    every, trial = new["interval_count"], new["trial_days"]
+    period = f"every {every} {new['interval']}s" if every > 1 else f"per {new['interval']}"
+    return f"{_text(new['amount'])} {period}" + (f", {trial} trial days" if trial else "")
+
+
+def _text(value: Any) -> str:
+    return cell("value", value, terminal=False).text

@@ -12,7 +12,7 @@ from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Listing, listing, read
 
 app = typer.Typer()
-COLUMNS = ("key", "name", "kind", "status", "id")
+COLUMNS = ("key", "name", "kind", "status")
 
 ProductKey = Annotated[
     str,

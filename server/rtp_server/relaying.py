@@ -46,13 +46,23 @@ async def run(frames: Frames, consumers: Sequence[Consumer], holder: str, stop: 
 
 
 async def once(frames: Frames, consumers: Sequence[Consumer]) -> int:
-    """One look: a batch to every consumer that is behind; how many events were read."""
+    """One look: a batch to every consumer that is behind; how many events were read.
+
+    A consumer that fails stays where it is and does not hold up the others; its error is raised after them.
+    """
     async with frames.reading(operation="relay", principal=WORKER, trace=trace.start()) as frame:
         waiting = await relay.behind(frame, consumers)
     total = 0
+    failed: RtpError | None = None
     for consumer, xid, seq in waiting:
-        async with frames.writing(operation=f"relay:{consumer.name}", principal=WORKER, trace=trace.start()) as frame:
-            total += await _deliver(frame, consumer, xid, seq)
+        operation = f"relay:{consumer.name}"
+        try:
+            async with frames.writing(operation=operation, principal=WORKER, trace=trace.start()) as frame:
+                total += await _deliver(frame, consumer, xid, seq)
+        except RtpError as error:
+            failed = error
+    if failed is not None:
+        raise failed
     return total
 
 

@@ -105,9 +105,10 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def read(self, op: Operation[None, R], **params: Any) -> R:
-        """One thing; `params` fill the path, the rest is the query."""
-        answer = self._send(op.method, *address(op.path, params))
+    def read(self, op: Operation[B, R], body: B | None = None, **params: Any) -> R:
+        """One thing; `params` fill the path, the rest is the query. A body is for what is too large for a query."""
+        content = None if body is None else msgspec.json.encode(body)
+        answer = self._send(op.method, *address(op.path, params), content=content, changes=False)
         return _decode(answer.content, op.returns)
 
     def page(self, op: Operation[None, R], **params: Any) -> Page[R]:
@@ -180,10 +181,11 @@ class Client:
         content_type: str = "application/json",
         key: str | None = None,
         op_id: str = "",
+        changes: bool = True,
     ) -> Answer:
         headers = {"traceparent": f"00-{self._trace}-{os.urandom(8).hex()}-01"}
         headers |= _present(**{"Idempotency-Key": key, "Content-Type": content_type if content is not None else None})
-        changes = method != "GET" and query.get("dry_run") != "true"
+        changes = changes and method != "GET" and query.get("dry_run") != "true"
         started = time.monotonic()
         response = self._exchange(method, path, query, content, headers, changes, op_id)
         request_id = response.headers.get("x-request-id", "")

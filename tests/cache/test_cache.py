@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis.strategies import integers, sampled_from
 
 from rtp.cache import policy
 from rtp.cache.fakes import MemoryStore
@@ -156,7 +157,7 @@ async def test_refreshing_keeps_the_newest_value_and_counts_nothing() -> None:
     assert source.loads == 2
 
 
-@given(st.sampled_from(["hot", "warm", "cold"]), st.integers())
+@given(sampled_from(["hot", "warm", "cold"]), integers())
 def test_a_life_is_its_class_give_or_take_a_tenth(class_: Any, seed: int) -> None:
     seconds = policy.lifetime(class_, Random(seed))
     assert 0.9 * policy.SECONDS[class_] <= seconds <= 1.1 * policy.SECONDS[class_]

@@ -53,9 +53,9 @@ async def test_a_changed_amount_archives_the_price_and_makes_its_successor(api: 
         {"amount": 19700, "currency": "USD"},
         {"amount": 20700, "currency": "USD"},
     ]
-    new = (await api.get("/v1/prices", params={"key": "room-monthly", "status": "active"})).json()["items"]
+    new = (await api.get("/v1/prices", params={"search": "room-monthly", "status": "active"})).json()["items"]
     assert [price["amount"]["amount"] for price in new] == [20700]
-    rows = (await api.get("/v1/prices", params={"key": "room-monthly"})).json()["items"]
+    rows = (await api.get("/v1/prices", params={"search": "ROOM-m"})).json()["items"]
     kept = next(price for price in rows if price["id"] == old["id"])
     assert kept["status"] == "archived"
     assert kept["amount"] == old["amount"]
@@ -69,7 +69,7 @@ async def test_a_changed_trial_or_name_stays_the_same_price_and_product(api: htt
     catalog["products"][0]["name"] = "The Room"
     diff = await applied(api, catalog)
     assert actions(diff) == [("change", "product", "room"), ("change", "price", "room-monthly")]
-    rows = (await api.get("/v1/prices", params={"key": "room-monthly"})).json()["items"]
+    rows = (await api.get("/v1/prices", params={"search": "ROOM-m"})).json()["items"]
     assert [(price["id"], price["trial_days"]) for price in rows] == [(old["prices"][0]["id"], 14)]
 
 
@@ -133,7 +133,7 @@ async def test_a_bad_price_is_refused_with_its_path(
 
 async def test_a_key_that_stands_twice_is_refused_with_both_places(api: httpx.AsyncClient) -> None:
     catalog = room()
-    catalog["products"].append({"key": "other", "name": "Other", "kind": "room", "prices": catalog["products"][0]["prices"]})
+    catalog["products"].append(catalog["products"][0] | {"key": "other", "name": "Other"})
     answer = await api.put("/v1/catalog", json=catalog)
     assert (answer.status_code, answer.json()["code"]) == (400, "catalog_invalid")
     assert "products[0].prices[0].key" in answer.json()["fields"]["products[1].prices[0].key"]
@@ -165,13 +165,14 @@ async def test_every_change_is_an_event_of_its_own_and_one_audit_row(api: httpx.
     types = [event["type"] for event in (await api.get("/v1/events")).json()["items"]]
     assert sorted(types) == ["price.archived", "price.created", "price.created", "product.created"]
     rows = (await api.get("/v1/audit")).json()["items"]
-    assert [(row["operation"], row["reason"]) for row in rows] == [("catalog.apply", ""), ("catalog.apply", "spring prices")]
+    assert [row["operation"] for row in rows] == ["catalog.apply"] * 2
+    assert [row["reason"] for row in rows] == ["", "spring prices"]
 
 
 def test_the_application_cannot_rewrite_what_a_member_bought(database: Cloned) -> None:
     with psycopg.connect(database.app_url, autocommit=True) as connection:
         for column in ("amount", "currency", "interval", "interval_count", "key", "product_id", "id"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"UPDATE prices SET {column} = {column}")  # type: ignore[arg-type]
+                connection.execute(f"UPDATE prices SET {column} = {column}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("DELETE FROM prices")

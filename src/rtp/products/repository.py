@@ -106,7 +106,7 @@ async def page_products(frame: Frame, page: PageRequest, *, status: Status | Non
 
 
 async def page_prices(
-    frame: Frame, page: PageRequest, *, status: Status | None, product_id: UUID | None, key: str
+    frame: Frame, page: PageRequest, *, status: Status | None, product_id: UUID | None, search: str
 ) -> Page[Price]:
     """One page of prices."""
     query: Select[Any] = _PRICES
@@ -114,8 +114,8 @@ async def page_prices(
         query = query.where(prices.c.status == status)
     if product_id is not None:
         query = query.where(prices.c.product_id == product_id)
-    if key:
-        query = query.where(prices.c.key == key)
+    if search:
+        query = query.where(prices.c.key.contains(search.lower(), autoescape=True))
     return await page_of(
         frame,
         page,

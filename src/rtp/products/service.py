@@ -99,7 +99,7 @@ async def page(
 
 
 async def page_prices(
-    frame: Frame, page: PageRequest, *, status: Status | None = None, product: str = "", key: str = ""
+    frame: Frame, page: PageRequest, *, status: Status | None = None, product: str = "", search: str = ""
 ) -> Page[Price]:
     """One page of prices; `product` is an id or a natural key.
 
@@ -108,7 +108,7 @@ async def page_prices(
 
     async def load() -> Page[Price]:
         of = ids.parse("prod", (await resolve(frame, product)).id) if product else None
-        return await repository.page_prices(frame, page, status=status, product_id=of, key=key)
+        return await repository.page_prices(frame, page, status=status, product_id=of, search=search)
 
     if page.since or page.until:
         return await load()
