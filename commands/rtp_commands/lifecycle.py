@@ -12,7 +12,7 @@ from rtp.errors import ExitCode, RtpError
 from rtp.meta.schemas import DOCTOR, Check, Doctor
 from rtp.runtime import doctor as local_doctor
 from rtp.runtime import ephemeral as throwaway
-from rtp.runtime import launch, site, stopping
+from rtp.runtime import launch, lock, site, stopping
 from rtp.runtime import logs as log_files
 from rtp.runtime.instance import Instance
 from rtp.runtime.state import ServiceState
@@ -46,7 +46,7 @@ def up(
         return _ephemeral(call, command or [])
     if command:
         raise Usage(what="a command is run only with --ephemeral: rtp up --ephemeral -- CMD")
-    if foreground:
+    if foreground and lock.holder(Instance(call.settings).lock_file) is None:
         _foreground(call)
     started = launch.up(call.settings, seconds=call.flags.timeout, progress=_progress(call))
     return Result(started.status, started.status.exit_code, _said(started))
@@ -127,12 +127,13 @@ def logs(
     """
     instance = Instance(call.settings)
     paths = log_files.files(instance, service or "")
+    places = log_files.ends(paths)
     for path in paths:
-        for line in tail(path, lines):
+        for line in tail(path, lines, places[path]):
             call.output.write(_marked(path.stem, line, alone=len(paths) == 1))
     if follow:
         sys.stdout.flush()
-        for path, line in log_files.follow(paths):
+        for path, line in log_files.follow(places):
             call.output.write(_marked(path.stem, line, alone=len(paths) == 1))
             sys.stdout.flush()
 

@@ -13,6 +13,8 @@ from rtp.runtime.ephemeral import PREFIX
 from tests.runtime.conftest import New
 from tests.runtime.instances import Platform, eventually
 
+LONG = "86399"
+"""Seconds, and how this command is told from everybody else's sleep."""
 TELL = 'echo "$RTP_HOME $RTP_URL"; '
 
 
@@ -61,16 +63,25 @@ def test_another_instance_goes_on_untouched(platform: Platform, new: New) -> Non
     assert platform.healthy()
 
 
-@pytest.mark.parametrize("number,code", [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.prove("kills")
+@pytest.mark.parametrize("number,code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_interrupted_run_leaves_nothing(outer: Platform, number: signal.Signals, code: int) -> None:
+    leaves_nothing(outer, number, code)
+
+
+def test_a_killed_run_leaves_nothing(outer: Platform) -> None:
+    leaves_nothing(outer, signal.SIGKILL, -9)
+
+
+def leaves_nothing(outer: Platform, number: signal.Signals, code: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "home"
-        script = f'echo "$RTP_HOME" > {told}.new && mv {told}.new {told} && exec sleep 600'
+        script = f'echo "$RTP_HOME" > {told}.new && mv {told}.new {told} && exec sleep {LONG}'
         with outer.popen("up", "--ephemeral", "--", "sh", "-c", script) as process:
             home = eventually("the command runs", lambda: told.exists() and told.read_text().strip())
             process.send_signal(number)
             if number is signal.SIGKILL:
-                for pid in adopt.find(("sleep", "600")):
+                for pid in adopt.find(("sleep", LONG)):
                     adopt.end(pid, ((signal.SIGKILL, 5.0),))
             process.communicate(timeout=120)
         assert process.returncode == code

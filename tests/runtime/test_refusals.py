@@ -25,6 +25,7 @@ def test_a_port_in_use_is_named(new: New) -> None:
     assert platform.processes() == []
 
 
+@pytest.mark.prove("kills")
 def test_a_port_that_was_taken_meanwhile_is_replaced(new: New) -> None:
     platform = new()
     url = platform.json("up")["url"]
@@ -76,6 +77,7 @@ def test_data_of_another_major_version_is_refused_and_untouched(new: New) -> Non
     assert version.read_text() == "16\n"
 
 
+@pytest.mark.prove("kills")
 def test_other_programs_of_the_same_major_version_are_taken(new: New) -> None:
     platform = new()
     platform.rtp("up")

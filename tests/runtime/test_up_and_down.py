@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def test_up_on_a_running_instance_says_so_and_starts_nothing(shared: Platform) -
     done = shared.rtp("up")
     assert "running already" in done.stderr
     assert sorted(shared.processes()) == before
+
+
+def test_in_the_foreground_it_says_what_it_does_and_an_interrupt_stops_it(new: New) -> None:
+    platform = new()
+    with platform.popen("up", "--foreground") as process:
+        eventually("it is healthy", platform.healthy)
+        assert platform.pid("supervisor") == process.pid
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "postgres up" in err
+    assert platform.processes() == []
 
 
 def test_two_ups_at_once_start_one_supervisor(new: New) -> None:
@@ -179,11 +192,11 @@ def test_a_newer_schema_is_refused_and_everything_is_stopped(platform: Platform)
 
 
 def test_a_service_that_does_not_answer_is_degraded_until_it_does(platform: Platform) -> None:
-    os.kill(platform.pid("valkey"), 19)
+    os.kill(platform.pid("valkey"), signal.SIGSTOP)
     try:
         eventually("status exits 10", lambda: platform.rtp("status", expect=None).returncode == 10)
     finally:
-        os.kill(platform.pid("valkey"), 18)
+        os.kill(platform.pid("valkey"), signal.SIGCONT)
     eventually("all is well again", platform.healthy)
 
 

@@ -65,9 +65,9 @@ class Instance:
 
     @property
     def socket_folder(self) -> Path:
-        """Folder of the sockets: of the running instance, else the one that the next start will use."""
+        """Folder of the sockets: the last start's while it is there, else the one that the next start will use."""
         recorded = self._recorded_socket()
-        return recorded.parent if recorded else socket_folder(self.home)
+        return recorded.parent if recorded and recorded.parent.is_dir() else socket_folder(self.home)
 
     @property
     def socket(self) -> Path:
@@ -151,13 +151,22 @@ class Instance:
 
 def socket_folder(home: Path) -> Path:
     """Where the sockets of an instance lie: a unix path ends at 108 bytes, so never below a deep instance folder."""
-    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and _is_private(Path(runtime)):
-        folder = Path(runtime) / f"rtp-{digest}"
+        folder = Path(runtime) / f"rtp-{digest(home)}"
         if len(os.fsencode(folder)) + LONGEST_SOCKET_NAME <= UNIX_PATH_LIMIT:
             return folder
-    return Path("/tmp") / f"rtp-{os.geteuid()}-{digest}"  # noqa: S108 - owner and mode are verified
+    return account_sockets(home, os.geteuid())
+
+
+def account_sockets(home: Path, uid: int) -> Path:
+    """Where PostgreSQL's socket lies if it runs under another account than we do."""
+    return Path("/tmp") / f"rtp-{uid}-{digest(home)}"  # noqa: S108 - owner and mode are verified
+
+
+def digest(home: Path) -> str:
+    """A short name for an instance folder, however long its path."""
+    return hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]
 
 
 def private_folder(path: Path, *, uid: int | None = None) -> Path:

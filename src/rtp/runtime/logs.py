@@ -41,11 +41,15 @@ def files(instance: Instance, service: str = "") -> list[Path]:
     return wanted
 
 
-def follow(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """New lines of the files for ever, also after a file was truncated."""
-    places = {path: path.stat().st_size for path in paths}
+def ends(paths: list[Path]) -> dict[Path, int]:
+    """Where each file ends now: what was shown ends there, and following begins there, so no line falls between."""
+    return {path: path.stat().st_size for path in paths}
+
+
+def follow(places: dict[Path, int]) -> Iterator[tuple[Path, str]]:
+    """The lines after these places for ever, also after a file was truncated."""
     while True:
-        for path in paths:
+        for path in places:
             size = path.stat().st_size if path.exists() else 0
             if size < places[path]:
                 places[path] = 0

@@ -54,6 +54,11 @@ class Postgres:
         return (self.programs.launcher.uid,)
 
     @property
+    def socket(self) -> Path:
+        """Its unix socket."""
+        return self.sockets / ".s.PGSQL.5432"
+
+    @property
     def pid_file(self) -> Path:
         """PostgreSQL's own pid file."""
         return self.data / "postmaster.pid"

@@ -71,7 +71,9 @@ class PostgresService(Child):
     async def start(self) -> int:
         """Adopt, or create and start."""
         if (pid := self.server.running()) is not None:
-            return pid
+            if self.server.socket.exists():
+                return pid
+            await asyncio.to_thread(self.server.stop)  # nobody can reach it any more
         if not self.server.created:
             secrets = self.site.instance.secrets()
             await asyncio.to_thread(pg_create.create, self.server, secrets, durable=self.site.durable)
@@ -101,7 +103,9 @@ class ValkeyService(Child):
     async def start(self) -> int:
         """Adopt or start."""
         if (pid := self.server.running()) is not None:
-            return pid
+            if self.server.socket.exists():
+                return pid
+            await asyncio.to_thread(self.server.stop)  # nobody can reach it any more
         return self.server.start()
 
     def ready(self) -> Literal["up", "degraded", "starting"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
@@ -91,7 +90,7 @@ def open_site(instance: Instance, settings: Settings, *, durable: bool = True) -
     file = instance.prepare(environment=settings.environment)
     if settings.environment not in (file.environment, "dev"):
         file.environment = settings.environment  # a class is only ever raised by a setting, never lowered to dev
-    site = Site(instance, settings, file, instances.private_folder(instances.socket_folder(instance.home)))
+    site = Site(instance, settings, file, instances.private_folder(instance.socket_folder))
     site.durable = durable
     if not settings.database_url:
         site.postgres = _postgres(site)
@@ -112,7 +111,7 @@ def _postgres(site: Site) -> Postgres:
         file.pg_data, file.pg_account = str(data), account
     if account:
         found = pg_binaries.reachable(found, data.parent)
-        sockets = Path(f"/tmp/rtp-{found.launcher.uid}-{_digest(site.instance.home)}")  # noqa: S108 - verified
+        sockets = instances.account_sockets(site.instance.home, found.launcher.uid)
         _owned(sockets, found.launcher.uid, found.launcher.gid)
     server = Postgres(found, data, sockets, log)
     if server.created:
@@ -123,7 +122,7 @@ def _postgres(site: Site) -> Postgres:
 
 def _account_folder(site: Site, uid: int, gid: int) -> Path:
     """A folder that another account can reach: the instance folder may lie in a home, which is never opened for it."""
-    folder = ACCOUNT_DATA / f"rtp-{_digest(site.instance.home)}"
+    folder = ACCOUNT_DATA / f"rtp-{instances.digest(site.instance.home)}"
     _owned(folder, uid, gid)
     return folder
 
@@ -136,10 +135,6 @@ def _owned(folder: Path, uid: int, gid: int) -> None:
         instances.private_folder(folder, uid=uid)
     except OSError as error:
         raise errors.HomeNotWritable(path=folder, why=error.strerror) from error
-
-
-def _digest(home: Path) -> str:
-    return hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]
 
 
 def bind(site: Site) -> None:
@@ -184,5 +179,5 @@ def forget(site_file: InstanceFile, home: Path) -> None:
     """Remove what an instance keeps outside its folder: root's data under another account."""
     if site_file.pg_data:
         folder = Path(site_file.pg_data).parent
-        if folder == ACCOUNT_DATA / f"rtp-{_digest(home)}":
+        if folder == ACCOUNT_DATA / f"rtp-{instances.digest(home)}":
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from pathlib import Path
 
 from rtp.runtime import adopt, errors, lock, tied
-from rtp.runtime.instance import Instance
+from rtp.runtime.instance import Instance, account_sockets
 from rtp.runtime.pg_binaries import Programs
 from rtp.runtime.postgres import Postgres
 from rtp.runtime.state import Board, read
@@ -29,15 +30,34 @@ def stop(instance: Instance) -> bool:
     pid = _supervisor(instance)
     if pid is not None:
         adopt.end(pid, SUPERVISOR)
-    left = end_leftovers(instance)
-    status = read(instance.state_file)
-    if status is not None:
-        status.pid = None
-        board = Board(instance.state_file, status)
-        for row in status.services:
-            row.state, row.pid = "down", None
-        board.write()
+    if not instance.exists:
+        return True  # a throwaway instance removed itself
+    try:
+        with lock.held(instance.lock_file):
+            left = end_leftovers(instance)
+            _record_down(instance)
+            remove_sockets(instance)
+    except errors.InstanceRunning:
+        return True  # somebody has started it anew since
     return pid is not None or left
+
+
+def _record_down(instance: Instance) -> None:
+    status = read(instance.state_file)
+    if status is None:
+        return
+    status.pid = None
+    for row in status.services:
+        row.state, row.pid = "down", None
+    Board(instance.state_file, status).write()
+
+
+def remove_sockets(instance: Instance) -> None:
+    """Remove the folders of the sockets, unless something is in them that is not ours."""
+    (instance.socket_folder / "api.sock").unlink(missing_ok=True)
+    for folder in (instance.socket_folder, _postgres(instance).sockets):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _supervisor(instance: Instance) -> int | None:
@@ -73,5 +93,6 @@ def _valkey(instance: Instance) -> Valkey:
 def _postgres(instance: Instance) -> Postgres:
     file = instance.read()
     data = Path(file.pg_data) if file.pg_data else instance.data / "postgres"
-    programs = Programs(Path(file.pg_bin), Launcher(account=file.pg_account))
-    return Postgres(programs, data, instance.socket_folder, Path(os.devnull))
+    launcher = Launcher(account=file.pg_account)
+    sockets = account_sockets(instance.home, launcher.uid) if file.pg_account else instance.socket_folder
+    return Postgres(Programs(Path(file.pg_bin), launcher), data, sockets, Path(os.devnull))

@@ -21,7 +21,7 @@ from rtp.runtime.preloader import Preloader, PreloaderGone
 from rtp.runtime.report import Report, Reporter
 from rtp.runtime.services import ROWS, STOP_ORDER, Row, available, reap
 from rtp.runtime.site import Site
-from rtp.runtime.state import WELL, Board, Status, now
+from rtp.runtime.state import WELL, Board, ServiceState, Status, now
 from rtp.settings import load
 
 HOUSEKEEPING_SECONDS = 5.0
@@ -44,6 +44,7 @@ class Supervisor:
     async def run(self) -> None:
         """Start everything, watch it until told to stop, stop everything in order."""
         self.board.listen(lambda row: self.report(Report(service=row)))
+        self.board.listen(tell)
         self.board.add("supervisor", rtp.__version__)
         self.board.set("supervisor", "up", pid=os.getpid())
         for row in ROWS:
@@ -142,6 +143,12 @@ def _first_status(place: Site) -> Status:
     )
 
 
+def tell(row: ServiceState) -> None:
+    """Note in the log what a service has come to."""
+    if row.state != "starting":
+        say(f"{row.name} {row.state}{': ' + row.detail if row.detail else ''}")
+
+
 def say(text: str) -> None:
     """Write a line to the supervisor's log."""
     sys.stderr.write(f"{now()} {text}\n")
@@ -186,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
             place = site.open_site(instance, settings, durable=not options.throwaway)
             site.bind(place)
             problem = asyncio.run(_serve(Supervisor(place, report.send), options.lifeline))
-            place.api_socket.unlink(missing_ok=True)
+            stopping.remove_sockets(instance)
             if options.throwaway:
                 ephemeral.remove(instance)
     except RtpError as error:

@@ -8,11 +8,11 @@ from pathlib import Path
 CHUNK = 65_536
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a file, read from its end; none if there is no such file."""
+def tail(path: Path, lines: int, until: int | None = None) -> list[str]:
+    """The last lines of a file, or of what it has up to a place; none if there is no such file."""
     try:
         with path.open("rb") as file:
-            position, text = file.seek(0, os.SEEK_END), b""
+            position, text = file.seek(0, os.SEEK_END) if until is None else until, b""
             while position > 0 and text.count(b"\n") <= lines:
                 step = min(CHUNK, position)
                 position = file.seek(position - step)
