@@ -16,8 +16,9 @@ from rtp_server import openapi, problems
 from rtp_server import state as states
 from rtp_server.edge import Edge
 from rtp_server.edge.logs import configure
-from rtp_server.operation import Endpoint
+from rtp_server.operation import Endpoint, permitted
 from rtp_server.routes import HANDLERS, OPEN_HANDLERS
+from rtp_server.schema_gate import guard
 
 BODY_LIMIT = 1_000_000
 IMPORT_LIMIT = 5_000_000
@@ -32,14 +33,16 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def create_litestar(state: states.State) -> Litestar:
     """The part behind the edge."""
-    routes = Router("/v1", route_handlers=list(HANDLERS))
+    routes = Router("/v1", route_handlers=list(HANDLERS), guards=[guard])
     app = Litestar(
         route_handlers=[routes, *OPEN_HANDLERS],
         state=LitestarState({"rtp": state}),
+        guards=[permitted],
         exception_handlers={Exception: problems.handle},
         openapi_config=openapi.config(),
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
         request_max_body_size=IMPORT_LIMIT,
+        on_startup=[state.gate.refuse_newer],
         on_shutdown=[state.close],
         logging_config=None,
         debug=False,

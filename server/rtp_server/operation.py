@@ -14,9 +14,10 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import msgspec
 from litestar import Request, Response, route
+from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader
 from litestar.enums import RequestEncodingType
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
@@ -30,7 +31,11 @@ from rtp_server import openapi, writes
 from rtp_server.state import State
 
 Handler = Callable[..., Awaitable[Any]]
+Outside = Callable[[State, "writes.Asked"], Awaitable["writes.Done"]]
 AnyRequest = Request[Any, Any, Any]
+
+OPEN = "open to everybody"
+"""The permission of a route that answers without a token."""
 
 _RESERVED = frozenset({"state", "query", "headers", "cookies", "body", "scope", "socket"})
 """Names that Litestar gives a meaning of its own."""
@@ -55,10 +60,14 @@ _WRITE_PARAMETERS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation with the handler that carries it out."""
+    """An operation with the handler that carries it out.
+
+    `outside` carries a write out where no frame may be open around it; the handler then only notes the outcome.
+    """
 
     operation: Operation[Any, Any]
     handler: Handler
+    outside: Outside | None = None
 
     async def call(self, frame: Frame, arguments: dict[str, Any]) -> Any:
         """Run the handler in a frame."""
@@ -70,11 +79,13 @@ class Endpoint:
         return {name: msgspec.convert(value, hints[name]) for name, value in query.items()}
 
 
-def operation(declared: Operation[Any, Any]) -> Callable[[Handler], HTTPRouteHandler]:
-    """Make a route of a handler."""
+def operation(
+    declared: Operation[Any, Any], *, outside: Outside | None = None
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """Make a route of a handler; one that reads and takes the State instead of a frame works outside of any."""
 
     def decorate(handler: Handler) -> HTTPRouteHandler:
-        endpoint = Endpoint(declared, handler)
+        endpoint = Endpoint(declared, handler, outside)
         runner = {"read": _read, "list": _list, "write": _write}[declared.kind]
 
         async def endpoint_of(request: AnyRequest, **arguments: Any) -> Any:
@@ -92,29 +103,40 @@ def operation(declared: Operation[Any, Any]) -> Callable[[Handler], HTTPRouteHan
             responses=_responses(declared),
             response_headers=_headers(declared),
             operation_class=openapi.operation_class(declared),
-            opt={"endpoint": endpoint},
+            opt={"endpoint": endpoint, "permission": declared.id},
         )(endpoint_of)
 
     return decorate
 
 
-def principal_of(request: AnyRequest, state: State, operation: str) -> Principal:
-    """Who asks, if they may.
+async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of every route: runs before anything of the request is read, and refuses what names no permission.
 
     Raises: NotLoggedIn, NotAllowed.
     """
-    principal: Principal | None = request.scope["state"].get("principal")
+    permission = handler.opt.get("permission", "")
+    if permission == OPEN or connection.scope["path"].startswith(("/docs", "/openapi")):
+        return
+    principal: Principal | None = connection.scope["state"].get("principal")
     if principal is None:
         raise NotLoggedIn()
-    if not state.permissions.allows(principal.role, operation):
-        raise NotAllowed(role=principal.role, permission=operation)
+    state: State = connection.app.state.rtp
+    if not state.permissions.allows(principal.role, permission):
+        raise NotAllowed(role=principal.role, permission=permission)
+
+
+def principal_of(request: AnyRequest) -> Principal:
+    """Who asks; the guard has let them pass."""
+    principal: Principal = request.scope["state"]["principal"]
     return principal
 
 
 async def _read(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, Any]) -> Any:
     state: State = request.app.state.rtp
-    principal = principal_of(request, state, endpoint.operation.id)
+    principal = principal_of(request)
     _refuse_nul(arguments)
+    if next(iter(get_type_hints(endpoint.handler).values())) is State:
+        return await endpoint.handler(state, **arguments)
     reading = state.frames.reading(
         operation=endpoint.operation.id, principal=principal, trace=request.scope["state"]["trace"]
     )
@@ -132,7 +154,7 @@ async def _list(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, An
 async def _write(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, Any]) -> Response[bytes]:
     state: State = request.app.state.rtp
     control = {name: arguments.pop(name) for name in _WRITE_PARAMETERS}
-    principal = principal_of(request, state, endpoint.operation.id)
+    principal = principal_of(request)
     if endpoint.operation.media == "ndjson":
         arguments["data"] = _utf8(await request.body())
     _refuse_nul(arguments)

@@ -15,6 +15,7 @@ from rtp.db.frames import Frames
 from rtp.permissions import Permissions
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
+from rtp_server.schema_gate import SchemaGate
 
 
 @dataclass
@@ -29,6 +30,10 @@ class State:
     cache: Cache | None = None
     permissions: Permissions = field(default_factory=Permissions)
     version: str = __version__
+    gate: SchemaGate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = SchemaGate(self.database)
 
     def services(self) -> dict[str, Any]:
         """Connections to the outside by name, for jobs and consumers."""

@@ -83,8 +83,10 @@ async def run(state: State, asked: Asked) -> Done:
     Raises: whatever the service refuses with; PlanOutdated and its kin; IdempotencyKeyMissing and its kin.
     """
     operation = asked.endpoint.operation
+    if asked.endpoint.outside is not None:
+        return await asked.endpoint.outside(state, asked)
     if asked.dry_run:
-        return await _plan(state, asked)
+        return await plan(state, asked)
     if operation.money and not asked.key:
         raise answers.IdempotencyKeyMissing(operation=operation.id)
     run = _Run(fingerprint=asked.fingerprint())
@@ -151,7 +153,8 @@ async def _pinned(state: State, asked: Asked) -> tuple[tuple[datetime, int], UUI
     return (plan.pinned_at, plan.seed), plan.id
 
 
-async def _plan(state: State, asked: Asked) -> Done:
+async def plan(state: State, asked: Asked) -> Done:
+    """Carry a write out, roll it back, and store what it would have done."""
     operation = asked.endpoint.operation
     pinned = (state.frames.clock.now(), secrets.randbits(48))
     result: Any = None
@@ -204,6 +207,8 @@ async def apply(state: State, plan_text: str, *, principal: Principal, trace: Tr
     request, endpoint = plan.request, endpoints[plan.request.operation]
     if not state.permissions.allows(principal.role, request.operation):
         raise NotAllowed(role=principal.role, permission=request.operation)
+    if endpoint.outside is None:
+        await state.gate.require()
     arguments: dict[str, Any] = {**request.path, **endpoint.convert(request.query)}
     if endpoint.operation.media == "ndjson":
         arguments["data"] = request.body.encode()

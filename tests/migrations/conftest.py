@@ -49,7 +49,7 @@ def empty(services: Services) -> Iterator[Cloned]:
 
 @pytest.fixture
 def continued(tmp_path: Path) -> Write:
-    """Writes migrations after rtp's newest: `continued("SQL", …)`; those with CONCURRENTLY run outside a transaction."""
+    """Writes migrations after rtp's newest: `continued("SQL", …)`; CONCURRENTLY means outside a transaction."""
     folder = tmp_path / "versions"
 
     def write(*scripts: str) -> Scripts:

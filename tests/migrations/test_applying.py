@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -34,8 +33,9 @@ from rtp.testing.servers import Cloned
 
 Write = Callable[..., Scripts]
 Run = Callable[..., ApplyResult]
-SLEEPS = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-GONE = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'rtp migrations' AND datname = current_database()"
+HERE = "FROM pg_stat_activity WHERE datname = current_database() AND"
+SLEEPS = f"SELECT count(*) > 0 {HERE} wait_event = 'PgSleep'"
+GONE = f"SELECT count(*) = 0 {HERE} application_name = 'rtp migrations'"
 CHILD = """
 import sys
 from pathlib import Path
@@ -67,7 +67,7 @@ def connected(database: Cloned) -> Iterator[Connection]:
 
 def ask(database: Cloned, query: str) -> Any:
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[call-overload]
+        return connection.execute(query).fetchall()
 
 
 def ledger(database: Cloned) -> list[tuple[str, str]]:
@@ -249,10 +249,7 @@ def test_a_killed_first_start_leaves_an_empty_database(empty: Cloned, continued:
     with subprocess.Popen(words) as process:
         wait_for(empty, SLEEPS)
         process.kill()
-    ask(
-        empty,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()",
-    )
+    ask(empty, f"SELECT pg_terminate_backend(pid) {HERE} wait_event = 'PgSleep'")
     with connected(empty) as connection:
         assert schema.read(connection).state == "empty"
     assert service.prepare(empty.owner_url).state == "current"

@@ -12,6 +12,7 @@ from rtp_server.routes import (
     jobs,
     ledger,
     meta,
+    migrations,
     payments,
     plans,
     products,
@@ -37,6 +38,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *audit.HANDLERS,
     *events.HANDLERS,
     *jobs.HANDLERS,
+    *migrations.HANDLERS,
     *plans.HANDLERS,
 )
 """Under /v1."""

@@ -147,10 +147,18 @@ async def use(frame: Frame, plan: StoredPlan, result: Any, now: datetime) -> Non
 
     Raises: PlanOutdated, with both outcomes.
     """
+    compare(frame, plan, result)
+    await frame.execute(update(plans).where(plans.c.id == plan.id).values(used_at=now))
+
+
+def compare(frame: Frame, plan: StoredPlan, result: Any) -> None:
+    """Refuse a plan when the frame would now do something else.
+
+    Raises: PlanOutdated, with both outcomes.
+    """
     if (digest := frame.digest(result)) != plan.digest:
         outcome = msgspec.to_builtins(
             {"digest": digest, "changes": frame.changes(), "jobs": frame.asks()}, enc_hook=str
         )
         planned = {"digest": plan.digest, "changes": plan.document.changes, "jobs": plan.document.jobs}
         raise PlanOutdated(key=plan.document.id, planned=msgspec.to_builtins(planned, enc_hook=str), now=outcome)
-    await frame.execute(update(plans).where(plans.c.id == plan.id).values(used_at=now))

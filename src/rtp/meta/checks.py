@@ -30,8 +30,11 @@ _PROTECTED = text(
 
 async def all_checks(frame: Frame) -> list[Check]:
     """Every check, in the order an operator reads them."""
+    migrations = await _migrations(frame)
+    if migrations.state != "ok":
+        return [migrations]  # the others may ask for tables that are not there yet
     return [
-        await _migrations(frame),
+        migrations,
         await _append_only(frame),
         await _queue(frame),
         await _dead_letters(frame),
@@ -44,7 +47,7 @@ async def _migrations(frame: Frame) -> Check:
     if state.state == "current":
         return Check(name="migrations", state="ok", detail=f"at {state.current}")
     return Check(
-        name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix="rtp db migrate"
+        name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix=state.fix
     )
 
 

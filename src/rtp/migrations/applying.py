@@ -38,8 +38,8 @@ class Applying:
     scripts: Scripts = PACKAGED
 
 
-def apply(run: Applying) -> ApplyResult:
-    """Apply what is pending up to the target.
+def apply(run: Applying, applied: list[AppliedMigration] | None = None) -> ApplyResult:
+    """Apply what is pending up to the target; `applied` is filled on the way, so that it is known after a failure.
 
     Raises: MigrationsRunning, SchemaDirty, SchemaTooNew, UnknownRevision, BehindAlready, MigrationBlocked,
     MigrationFailed.
@@ -47,7 +47,7 @@ def apply(run: Applying) -> ApplyResult:
     with _engine(run.owner_url) as engine, engine.connect() as connection:
         _prepare(connection, run.asked.lock_timeout_ms)
         with held(connection, run.asked.wait):
-            return _apply(connection, run)
+            return _apply(connection, run, [] if applied is None else applied)
 
 
 def preview(run: Applying) -> tuple[ApplyResult, list[Migration]]:
@@ -101,20 +101,17 @@ def _prepare(connection: Connection, lock_timeout_ms: int) -> None:
     connection.commit()
 
 
-def _apply(connection: Connection, run: Applying) -> ApplyResult:
+def _apply(connection: Connection, run: Applying, applied: list[AppliedMigration]) -> ApplyResult:
     before, pending = _pending(connection, run)
     repository.ensure(connection)
     connection.commit()
     dropped = _drop_invalid(connection) if run.asked.resume else []
-    applied, current = [], before
+    current = before
     for migration in pending:
         applied.append(_one(connection, run, migration, current))
         current = migration.revision
     if run.asked.resume and not pending:
         _close_ledger(connection)
-    if schema.compare(current).state == "current":
-        partitions.ensure(connection)
-        connection.commit()
     return ApplyResult(before=before or "nothing", after=current or "nothing", dropped=dropped, applied=applied)
 
 
@@ -154,7 +151,14 @@ def _one(connection: Connection, run: Applying, migration: Migration, before: st
             break
         except DBAPIError as error:
             _failed(connection, run, migration, entry, whole, attempt, error)
+    _committed(connection, _make_partitions)
     return _committed(connection, lambda made: repository.row(made, entry))
+
+
+def _make_partitions(connection: Connection) -> None:
+    """Without them nothing can be recorded; an older schema has fewer partitioned tables."""
+    present = tuple(table for table in partitions.PARTITIONED if repository.table_exists(connection, table))
+    partitions.ensure(connection, tables=present)
 
 
 def _failed(

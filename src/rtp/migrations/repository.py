@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS schema_history (
     finished_at timestamptz
 )
 """
-_EXISTS = text("SELECT to_regclass('schema_history') IS NOT NULL")
+_EXISTS = text("SELECT to_regclass(:table) IS NOT NULL")
 _RUNNING = text(
     """
     SELECT EXISTS (
@@ -76,7 +76,12 @@ def protect(connection: Connection, app_role: str) -> None:
 
 def exists(connection: Connection) -> bool:
     """Whether the ledger was made."""
-    return bool(connection.execute(_EXISTS).scalar_one())
+    return table_exists(connection, "schema_history")
+
+
+def table_exists(connection: Connection, table: str) -> bool:
+    """Whether there is such a table."""
+    return bool(connection.execute(_EXISTS, {"table": table}).scalar_one())
 
 
 def begin(connection: Connection, migration: Migration, by: str) -> int:
@@ -157,7 +162,7 @@ def oldest_transaction(connection: Connection) -> str:
 
 async def page(frame: Frame, page: PageRequest) -> Page[AppliedMigration]:
     """One page of the ledger, newest first."""
-    if (await frame.first(_EXISTS) or [False])[0] is False:
+    if not await frame.connection.run_sync(exists):
         return Page(items=[])
     return await page_of(
         frame,

@@ -98,13 +98,13 @@ class StatementPlan(Struct, kw_only=True):
     """One statement: its locks on tables that exist, which tables it rewrites, and which it reads from end to end.
 
     `source` is the migration's revision or the file; `transaction` is false for what must run outside of one;
-    `by` says whether it was measured on a copy of the schema or looked up in the rules.
+    `by` says whether it was measured on a copy of the schema or looked up in the rules, which may not know it.
     """
 
     source: str
     sql: str
     transaction: bool
-    by: Literal["measured", "rule"]
+    by: Literal["measured", "rule", "unknown"]
     locks: list[TableLock]
     rewrites: list[str]
     scans: list[str]

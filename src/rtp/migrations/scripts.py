@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,15 @@ _END = re.compile(r"^(COMMIT|END|ROLLBACK)\b(?! PREPARED)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a migration or file; `transaction` is false where it runs outside of one."""
+    """One statement of a migration or file; `transaction` is false where it runs outside of one.
+
+    `bookkeeping` is Alembic's own, or a setting around a statement; a plan runs it on its copy and does not show it.
+    """
 
     source: str
     sql: str
     transaction: bool
+    bookkeeping: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,12 @@ class Scripts:
         return every[first : names.index(wanted) + 1]
 
     def statements(self, migration: Migration, before: str | None, app_role: str) -> list[Statement]:
-        """What a migration runs, in order, without Alembic's own bookkeeping."""
+        """What a migration runs, in order."""
         output = io.StringIO()
         made = self.config(None, app_role=app_role, output=output)
         command.upgrade(made, f"{before or 'base'}:{migration.revision}", sql=True)
         found = of_sql(output.getvalue(), migration.revision)
-        return [statement for statement in found if not _BOOKKEEPING.match(statement.sql)]
+        return [replace(one, bookkeeping=_BOOKKEEPING.match(one.sql) is not None) for one in found]
 
     def upgrade(self, connection: Connection, target: str, app_role: str, **attributes: Any) -> None:
         """Run Alembic up to `target` on this connection."""
