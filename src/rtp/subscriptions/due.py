@@ -45,8 +45,6 @@ def _asked(frame: Frame, held: Held, method: PaymentMethod | None) -> Due:
 
 
 async def _charge(frame: Frame, held: Held, method: PaymentMethod) -> Held:
-    if not held.amount:
-        return await moves.paid(frame, held)
     payment = await payments.charge(
         frame, method, amount=held.amount, purpose=purpose(held.price, held.boundary + 1), source=held.id
     )

@@ -15,7 +15,7 @@ from rtp.kit import ids
 from rtp.kit.text import find_nul
 from rtp.payments import charging
 from rtp.payments.charging import Asked
-from rtp.payments.schemas import CardName, PaymentMethod
+from rtp.payments.schemas import PaymentMethod
 from rtp.products import service as products
 from rtp.products.schemas import Price
 from rtp.subscriptions import moves, repository
@@ -85,8 +85,6 @@ def _parsed(lines: list[bytes], refused: list[RefusedRow]) -> list[ImportRow]:
             row = _decoder.decode(line)
             if (path := find_nul(row)) is not None:
                 raise msgspec.ValidationError(f"{path} contains a NUL character")
-            if row.card is not None:
-                msgspec.convert(row.card, CardName)
         except msgspec.MsgspecError as error:
             refused.append(_broken(place, line, error))
         else:
@@ -124,7 +122,7 @@ async def _affordable(frame: Frame, wanted: list[Wanted], refused: list[RefusedR
     kept = []
     for one in wanted:
         one.trial_days = 0 if one.place in had else one.price.trial_days
-        if one.trial_days or one.row.card or not one.price.amount:
+        if one.trial_days or one.row.card:
             kept.append(one)
         else:
             refused.append(_refusal(one.row, CardRequired(price=one.price.key)))
@@ -140,7 +138,7 @@ async def _add(frame: Frame, wanted: list[Wanted]) -> list[Held]:
         method = methods.get((one.member, one.row.card or ""))
         subscription_id = frame.ids.uuid(one.member)
         begun = beginning(frame.now, one.user, one.trial_days, method)
-        if method is not None and not one.trial_days and one.price.amount:
+        if method is not None and not one.trial_days:
             asked[subscription_id] = _asked(frame, one, method, subscription_id)
             begun |= moves.charging(asked[subscription_id].payment_id, method.id, "first")
         rows.append(repository.row_of(frame, subscription_id, one.member, terms_of(one.price), **begun))
@@ -149,8 +147,7 @@ async def _add(frame: Frame, wanted: list[Wanted]) -> list[Held]:
     await charging.charge_many(frame, [asked[held.uuid] for held in added if held.uuid in asked])
     for held in added:
         frame.record("subscription.created", held.id, held.version, user_id=held.member, after=held.shown())
-    free = [held for held in added if held.status == "incomplete" and not held.amount]
-    return [held for held in added if held not in free] + [await moves.paid(frame, held) for held in free]
+    return added
 
 
 def _asked(frame: Frame, one: Wanted, method: PaymentMethod, subscription_id: UUID) -> Asked:

@@ -34,7 +34,7 @@ subscriptions = Table(
     Column("product_key", Text, nullable=False),
     Column("price_id", Uuid, nullable=False),
     Column("price_key", Text, nullable=False),
-    Column("amount", BigInteger, CheckConstraint("amount >= 0", name="amount"), nullable=False),
+    Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount"), nullable=False),
     Column("currency", Text, nullable=False),
     Column("interval", Text, nullable=False),
     Column("interval_count", Integer, CheckConstraint("interval_count > 0", name="interval_count"), nullable=False),

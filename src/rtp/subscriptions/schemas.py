@@ -10,14 +10,15 @@ from msgspec import Meta, Struct
 from rtp.kit.money import Money
 from rtp.kit.text import Email
 from rtp.operations import Operation, listing, read, write
+from rtp.payments.schemas import CardName
 
 Status = Literal["incomplete", "incomplete_expired", "trialing", "active", "past_due", "unpaid", "paused", "canceled"]
 PaymentState = Literal["none", "pending", "succeeded", "failed"]
 Interval = Literal["day", "week", "month", "quarter", "year"]
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id or a natural key."""
-Card = Annotated[str, Meta(min_length=1, max_length=100)]
-"""A payment method's id, or the name of a card that the provider knows."""
+Card = Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_-]{1,63}|pm_[0-9A-Za-z]{26})$")]
+"""A payment method's id, or a card by the provider's token, such as the sandbox's `visa`; never a card number."""
 MAX_IMPORT_ROWS = 500
 """Rows that one import batch may hold, so that its transaction stays far below two seconds."""
 
@@ -100,7 +101,7 @@ class ImportRow(Struct, kw_only=True):
     row: int
     email: Email
     price: Key
-    card: Card | None = None
+    card: CardName | None = None
 
 
 class RefusedRow(Struct, kw_only=True):

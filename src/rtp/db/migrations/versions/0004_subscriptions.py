@@ -16,7 +16,7 @@ CREATE TABLE subscriptions (
     product_key text NOT NULL,
     price_id uuid NOT NULL,
     price_key text NOT NULL,
-    amount bigint NOT NULL CONSTRAINT ck_subscriptions_amount CHECK (amount >= 0),
+    amount bigint NOT NULL CONSTRAINT ck_subscriptions_amount CHECK (amount > 0),
     currency text NOT NULL,
     interval text NOT NULL,
     interval_count integer NOT NULL CONSTRAINT ck_subscriptions_interval_count CHECK (interval_count > 0),
