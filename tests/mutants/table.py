@@ -16,7 +16,58 @@ class Mutant:
     test: str
 
 
+_REFUNDS = "tests/refunds/test_refunds.py::"
+
 MUTANTS: list[Mutant] = [
+    Mutant(
+        name="the-payment-is-not-locked",
+        file="src/rtp/refunds/service.py",
+        old="payment = await payments.lock(frame, payment_key)",
+        new="payment = await payments.find(frame, payment_key)",
+        test=_REFUNDS + "test_one_hundred_meant_refunds_of_a_tenth_succeed_exactly_ten_times",
+    ),
+    Mutant(
+        name="the-database-does-not-hold-the-cap",
+        file="src/rtp/db/migrations/versions/0003_money.py",
+        old="CHECK (refunds_held BETWEEN 0 AND captured)",
+        new="CHECK (refunds_held >= 0)",
+        test=_REFUNDS + "test_the_database_itself_refuses_to_hold_more_than_was_captured",
+    ),
+    Mutant(
+        name="the-effect-is-not-fenced",
+        file="src/rtp/refunds/settling.py",
+        old='if not await frame.once(f"{refund.id}:succeeded"):',
+        new="if False:",
+        test=_REFUNDS + "test_an_answer_that_comes_twice_has_its_effect_once",
+    ),
+    Mutant(
+        name="the-provider-is-asked-under-a-new-key",
+        file="src/rtp/refunds/jobs.py",
+        old="outcome = await provider.refund(refund.id, ",
+        new='outcome = await provider.refund(f"{refund.id}-{context.trace.span_id}", ',
+        test=_REFUNDS + "test_a_lost_answer_is_unknown_until_the_provider_is_asked_and_no_second_refund_is_made",
+    ),
+    Mutant(
+        name="the-role-is-not-asked",
+        file="server/rtp_server/operation.py",
+        old="if not state.permissions.allows(principal.role, permission):",
+        new="if False:",
+        test="tests/server/test_permissions.py::test_a_role_may_do_what_the_table_says_and_nothing_else[viewer]",
+    ),
+    Mutant(
+        name="an-equal-refund-is-not-refused",
+        file="src/rtp/refunds/service.py",
+        old="    if not request.again:\n",
+        new="    if False:\n",
+        test=_REFUNDS + "test_one_hundred_equal_refunds_not_meant_again_succeed_once",
+    ),
+    Mutant(
+        name="the-ledger-does-not-check-its-balance",
+        file="src/rtp/db/migrations/versions/0003_money.py",
+        old="HAVING sum(amount) <> 0 LIMIT 1",
+        new="HAVING false LIMIT 1",
+        test=_REFUNDS + "test_the_ledger_refuses_a_transaction_that_does_not_balance",
+    ),
     Mutant(
         name="a-reused-key-is-not-compared",
         file="src/rtp/db/answers.py",

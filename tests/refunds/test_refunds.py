@@ -30,8 +30,12 @@ class Forgetful(FakeProvider):
     """Does what it is asked, and loses its answers on demand."""
 
     loses_answers = False
+    swallows = 0
 
     async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
+        if self.swallows:
+            self.swallows -= 1
+            raise ProviderOutcomeUnknown(key=key, why="the request is still on its way")
         done = await super().refund(key, charge_ref, amount, reason)
         if self.loses_answers:
             raise ProviderOutcomeUnknown(key=key, why="the connection was lost")
@@ -175,6 +179,19 @@ async def test_a_lost_answer_is_unknown_until_the_provider_is_asked_and_no_secon
     await money.run_jobs(frames, provider, refund_jobs.JOBS)
     assert (await api.get(f"/v1/refunds/{refund['id']}")).json()["state"] == "succeeded"
     assert len(await provider.list_refunds(payment.created_at)) == 1
+    await ledger_held(api)
+
+
+async def test_a_refund_that_the_provider_does_not_know_yet_is_asked_again_under_its_key(
+    api: httpx.AsyncClient, frames: Frames, provider: Forgetful
+) -> None:
+    payment = await money.captured_payment(frames, provider, JOBS)
+    refund = (await issue(api, payment, "k1", amount=4000)).json()
+    provider.swallows = 1
+    await money.run_jobs(frames, provider, JOBS)
+    assert (await api.get(f"/v1/refunds/{refund['id']}")).json()["state"] == "succeeded"
+    [made] = await provider.list_refunds(payment.created_at)
+    assert made.key == refund["id"]
     await ledger_held(api)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Histogram, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Histogram(
@@ -12,12 +15,6 @@ REQUESTS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5),
     registry=REGISTRY,
 )
-ACTIVE_SUBSCRIPTIONS = Gauge(
-    "active_subscriptions_total", "Subscriptions that are trialing, active or past due.", registry=REGISTRY
-)
-PAYMENT_FAILURES = Counter(
-    "payment_failures_total", "Payments that the provider did not take.", ["reason", "provider"], registry=REGISTRY
-)
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -25,6 +22,26 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     REQUESTS.labels(method, route, str(status)).observe(seconds)
 
 
-def exposition() -> bytes:
-    """The text format that Prometheus scrapes."""
-    return generate_latest(REGISTRY)
+def exposition(active_subscriptions: int, failures: Iterable[tuple[str, str, int]]) -> bytes:
+    """The text format that Prometheus scrapes; what the database counts comes from the database at each scrape."""
+    counted = CollectorRegistry()
+    counted.register(_Counted(active_subscriptions, list(failures)))
+    return generate_latest(REGISTRY) + generate_latest(counted)
+
+
+class _Counted:
+    """Figures that are counted over rows, so that they agree whichever process is asked."""
+
+    def __init__(self, active: int, failures: list[tuple[str, str, int]]) -> None:
+        self.active = active
+        self.failures = failures
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, in the client library's form."""
+        active = "Subscriptions that are trialing, active or past due."
+        yield GaugeMetricFamily("active_subscriptions_total", active, value=self.active)
+        failed = "Payments that the provider did not take."
+        family = CounterMetricFamily("payment_failures_total", failed, labels=["reason", "provider"])
+        for reason, provider, count in self.failures:
+            family.add_metric([reason, provider], count)
+        yield family

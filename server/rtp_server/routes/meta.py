@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
 from rtp.db.frame import Frame
@@ -12,17 +13,26 @@ from rtp.errors import RtpError
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
 from rtp.migrations import schema
+from rtp.payments import service as payments
+from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
-from rtp_server.operation import operation, principal_of
+from rtp_server.operation import OPEN, operation, principal_of
 from rtp_server.state import State
 
 
-@get("/v1/whoami", operation_id=schemas.WHOAMI.id, name=schemas.WHOAMI.id, tags=["whoami"], summary="Who am I here?")
+@get(
+    "/v1/whoami",
+    operation_id=schemas.WHOAMI.id,
+    name=schemas.WHOAMI.id,
+    tags=["whoami"],
+    summary="Who am I here?",
+    opt={"permission": schemas.WHOAMI.id},
+)
 async def whoami(request: Request[Any, Any, Any]) -> WhoAmI:
     """Who the caller is, and what environment this is; works without a database."""
     state: State = request.app.state.rtp
     return WhoAmI(
-        principal=principal_of(request, state, schemas.WHOAMI.id),
+        principal=principal_of(request),
         environment=state.settings.environment,
         instance=state.settings.home_folder().name,
         version=state.version,
@@ -42,13 +52,22 @@ async def doctor(frame: Frame) -> Doctor:
     operation_id="health.live",
     tags=["health"],
     security=[{}],
+    opt={"permission": OPEN},
 )
 async def live() -> Health:
     """The process answers."""
     return Health("live")
 
 
-@get("/health/ready", name="health.ready", operation_id="health.ready", tags=["health"], security=[{}])
+@get(
+    "/health/ready",
+    name="health.ready",
+    operation_id="health.ready",
+    tags=["health"],
+    security=[{}],
+    opt={"permission": OPEN},
+    responses={503: ResponseSpec(Health, description="Not ready.", generate_examples=False)},
+)
 async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
     """The process can do its work: the database answers and its schema is the one this version knows."""
     state: State = request.app.state.rtp
@@ -61,12 +80,30 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
     return Response(Health("ready" if current else "not ready"), status_code=200 if current else 503)
 
 
-@get("/metrics", name="metrics.show", operation_id="metrics.show", tags=["metrics"], media_type="text/plain")
+@get(
+    "/metrics",
+    name="metrics.show",
+    operation_id="metrics.show",
+    tags=["metrics"],
+    media_type="text/plain",
+    opt={"permission": "metrics.show"},
+)
 async def show_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus metrics; needs the role viewer."""
-    principal_of(request, request.app.state.rtp, "metrics.show")
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    state: State = request.app.state.rtp
+    reading = state.frames.reading(
+        operation="metrics.show", principal=principal_of(request), trace=request.scope["state"]["trace"]
+    )
+    async with reading as frame:
+        text_format = metrics.exposition(await subscriptions.active_count(frame), await payments.failures(frame))
+    return Response(text_format, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@get("/openapi.json", name="openapi.show", include_in_schema=False, opt={"permission": OPEN})
+async def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The OpenAPI document; /docs shows it as a page."""
+    return request.app.openapi_schema.to_schema()
 
 
 HANDLERS = (doctor,)
-OPEN_HANDLERS = (whoami, live, ready, show_metrics)
+OPEN_HANDLERS = (whoami, live, ready, show_metrics, openapi_document)

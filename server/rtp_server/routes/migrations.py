@@ -1,4 +1,4 @@
-"""Routes of migrations; they work on an outdated schema, and what needs the owner's connection works outside a frame."""
+"""Routes of migrations: they work on any schema; what needs the owner's connection works outside a frame."""
 
 from __future__ import annotations
 

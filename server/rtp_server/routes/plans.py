@@ -31,6 +31,7 @@ async def show(frame: Frame, plan: str) -> Plan:
     tags=["plans"],
     summary="Carry out a plan, if the world has not moved.",
     status_code=200,
+    opt={"permission": schemas.APPLY.id},
     responses={
         code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)
         for code in (400, 401, 403, 404, 409, 422, 503)
@@ -44,7 +45,7 @@ async def apply(
 ) -> Any:
     """Carry out a plan; needs the permission of the planned operation."""
     state: State = request.app.state.rtp
-    principal = principal_of(request, state, schemas.APPLY.id)
+    principal = principal_of(request)
     done = await writes.apply(
         state,
         plan,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints, ids
-from rtp.payments import methods, repository, service
+from rtp.payments import methods, policy, repository, service
 from rtp.payments.errors import CardNotKnown, ProviderDeclined, ProviderOutcomeUnknown, ProviderRefused
 from rtp.payments.ports import PaymentProvider
 from rtp.payments.schemas import Payment
@@ -15,50 +15,59 @@ async def submit(context: Context, payment: str) -> None:
     """Ask the provider for the money; again after a crash, under the same key."""
     async with context.writing() as frame:
         asked = await service.submit(frame, payment)
-    if asked is None:
-        return
-    provider: PaymentProvider = context.services["provider"]
-    card_ref = await _card_ref(context, provider, asked)
-    if card_ref is None:
-        return
-    failpoints.reach("job.before_provider")
-    try:
-        outcome = await provider.charge(payment, asked.amount, card_ref, asked.purpose)
-    except ProviderDeclined as declined:
-        async with context.writing() as frame:
-            locked = await service.lock(frame, payment)
-            if locked.state not in {"succeeded", "failed"}:
-                await service.fail(frame, locked, str(declined.params["decline_code"]),
-                                   provider_ref=str(declined.params["charge_ref"]))  # fmt: skip
-        return
-    except ProviderOutcomeUnknown:
-        async with context.writing() as frame:
-            await service.lose(frame, payment, 0)
-        return
-    except ProviderRefused:
-        async with context.writing() as frame:
-            await service.fail(frame, await service.lock(frame, payment), "provider_refused")
-        return
-    failpoints.reach("job.after_provider")
-    async with context.writing() as frame:
-        await service.settle(frame, payment, outcome)
-    failpoints.reach("job.after_commit")
+    if asked is not None:
+        await _ask(context, asked, 0)
 
 
 async def reconcile(context: Context, payment: str, asked: int) -> None:
-    """Ask the provider what became of a payment whose answer did not come."""
+    """Ask the provider what became of a payment whose answer did not come.
+
+    What it does not know yet may still be on its way, so it is never taken for failed: it is asked again under its key.
+    """
     provider: PaymentProvider = context.services["provider"]
     outcome = await provider.retrieve_charge_by_key(payment)
     async with context.writing() as frame:
         locked = await service.lock(frame, payment)
         if locked.state != "unknown":
             return
-        if outcome is None:
-            await service.fail(frame, locked, "charge_not_found")
-        elif outcome.state == "pending":
+        if outcome is not None and outcome.state == "pending":
             service.ask_later(frame, locked, asked + 1)
-        else:
+        elif outcome is not None:
             await service.settle(frame, payment, outcome)
+    if outcome is None:
+        await _ask(context, locked, asked + 1)
+
+
+async def _ask(context: Context, payment: Payment, next_question: int) -> None:
+    """Call the provider and take in its answer; without one, the payment is unknown until the next question."""
+    provider: PaymentProvider = context.services["provider"]
+    card_ref = await _card_ref(context, provider, payment)
+    if card_ref is None:
+        return
+    failpoints.reach("job.before_provider")
+    try:
+        outcome = await provider.charge(payment.id, payment.amount, card_ref, payment.purpose)
+    except ProviderDeclined as declined:
+        await _fail(context, payment.id, str(declined.params["decline_code"]), str(declined.params["charge_ref"]))
+        return
+    except ProviderRefused:
+        await _fail(context, payment.id, "provider_refused", None)
+        return
+    except ProviderOutcomeUnknown:
+        async with context.writing() as frame:
+            await service.lose(frame, payment.id, next_question)
+        return
+    failpoints.reach("job.after_provider")
+    async with context.writing() as frame:
+        await service.settle(frame, payment.id, outcome)
+    failpoints.reach("job.after_commit")
+
+
+async def _fail(context: Context, payment: str, reason: str, ref: str | None) -> None:
+    async with context.writing() as frame:
+        locked = await service.lock(frame, payment)
+        if locked.state not in policy.SETTLED:
+            await service.fail(frame, locked, reason, provider_ref=ref)
 
 
 async def tokenize(context: Context, method: str) -> None:

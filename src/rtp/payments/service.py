@@ -102,6 +102,11 @@ def ask_later(frame: Frame, payment: Payment, attempt: int) -> None:
         )
 
 
+async def failures(frame: Frame) -> list[tuple[str, str, int]]:
+    """How many payments failed, by (reason, provider)."""
+    return await repository.failures(frame)
+
+
 async def lock(frame: Frame, key: str) -> Payment:
     """The payment, held for this transaction.
 

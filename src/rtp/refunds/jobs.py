@@ -9,48 +9,56 @@ from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
 from rtp.payments.jobs import PATIENT
 from rtp.payments.ports import PaymentProvider
 from rtp.refunds import service, settling
+from rtp.refunds.schemas import Refund
 
 
 async def submit(context: Context, refund: str) -> None:
     """Ask the provider to return the money; again after a crash, under the same key."""
     async with context.writing() as frame:
         asked = await settling.submit(frame, refund)
-    if asked is None:
-        return
-    async with context.reading() as frame:
-        payment = await payments.find(frame, asked.payment_id)
-    provider: PaymentProvider = context.services["provider"]
-    failpoints.reach("job.before_provider")
-    try:
-        outcome = await provider.refund(asked.id, payment.provider_ref or "", asked.amount, asked.reason)
-    except ProviderOutcomeUnknown:
-        async with context.writing() as frame:
-            await settling.lose(frame, refund)
-        return
-    except ProviderRefused:
-        async with context.writing() as frame:
-            await settling.fail(frame, await service.find(frame, refund, lock=True), "provider_refused")
-        return
-    failpoints.reach("job.after_provider")
-    async with context.writing() as frame:
-        await settling.settle(frame, refund, outcome)
-    failpoints.reach("job.after_commit")
+    if asked is not None:
+        await _ask(context, asked, 0)
 
 
 async def reconcile(context: Context, refund: str, asked: int) -> None:
-    """Ask the provider what became of a refund whose answer did not come, or is still pending there."""
+    """Ask the provider what became of a refund whose answer did not come, or is still pending there.
+
+    What it does not know yet may still be on its way, so it is never taken for failed: it is asked again under its key.
+    """
     provider: PaymentProvider = context.services["provider"]
     outcome = await provider.retrieve_refund_by_key(refund)
     async with context.writing() as frame:
         current = await service.find(frame, refund, lock=True)
         if current.state not in {"unknown", "pending"}:
             return
-        if outcome is None:
-            await settling.fail(frame, current, "refund_not_found")
-        elif outcome.state == "pending":
+        if outcome is not None and outcome.state == "pending":
             settling.ask_later(frame, current, asked + 1)
-        else:
+        elif outcome is not None:
             await settling.settle(frame, refund, outcome)
+    if outcome is None:
+        await _ask(context, current, asked + 1)
+
+
+async def _ask(context: Context, refund: Refund, next_question: int) -> None:
+    """Call the provider and take in its answer; without one, the refund is unknown until the next question."""
+    async with context.reading() as frame:
+        payment = await payments.find(frame, refund.payment_id)
+    provider: PaymentProvider = context.services["provider"]
+    failpoints.reach("job.before_provider")
+    try:
+        outcome = await provider.refund(refund.id, payment.provider_ref or "", refund.amount, refund.reason)
+    except ProviderOutcomeUnknown:
+        async with context.writing() as frame:
+            await settling.lose(frame, refund.id, next_question)
+        return
+    except ProviderRefused:
+        async with context.writing() as frame:
+            await settling.refused(frame, refund.id)
+        return
+    failpoints.reach("job.after_provider")
+    async with context.writing() as frame:
+        await settling.settle(frame, refund.id, outcome)
+    failpoints.reach("job.after_commit")
 
 
 JOBS = (

@@ -51,12 +51,18 @@ async def fail(frame: Frame, refund: Refund, reason: str, *, provider_ref: str |
     return after
 
 
-async def lose(frame: Frame, key: str) -> Refund:
+async def refused(frame: Frame, key: str) -> Refund:
+    """Note that the provider does not take the request in this form."""
+    refund = await find(frame, key, lock=True)
+    return refund if refund.state in policy.SETTLED else await fail(frame, refund, "provider_refused")
+
+
+async def lose(frame: Frame, key: str, question: int) -> Refund:
     """Note that the provider's answer did not come, and queue the question what it did."""
     refund = await find(frame, key, lock=True)
     if refund.state == "submitted":
         refund = await _move(frame, refund, "lose")
-        ask_later(frame, refund, 0)
+    ask_later(frame, refund, question)
     return refund
 
 

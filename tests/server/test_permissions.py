@@ -1,0 +1,84 @@
+"""Role x operation: the checked-in table, tested by a real call of each role on each operation."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rtp.permissions import ROLES
+from rtp.testing import asgi
+
+TABLE = Path(__file__).parent / "permissions.csv"
+
+
+def table() -> dict[str, dict[str, bool]]:
+    with TABLE.open() as file:
+        return {row["operation"]: {role: row[role] == "yes" for role in ROLES} for row in csv.DictReader(file)}
+
+
+async def operations(api: httpx.AsyncClient) -> dict[str, tuple[str, str]]:
+    """Operation id → (method, path) of the OpenAPI document, without what is open to everybody."""
+    document = (await api.get("/openapi.json")).json()
+    return {
+        spec["operationId"]: (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method, spec in methods.items()
+        if isinstance(spec, dict) and not spec["operationId"].startswith("health.")
+    }
+
+
+async def test_the_table_names_every_operation_and_no_other(api: httpx.AsyncClient) -> None:
+    assert sorted(table()) == sorted(await operations(api))
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_may_do_what_the_table_says_and_nothing_else(
+    role: str, api: httpx.AsyncClient, app: asgi.App
+) -> None:
+    token = (await api.post("/v1/tokens", json={"name": role, "role": role})).json()["token"]
+    wrong: list[tuple[str, int]] = []
+    async with asgi.client(app, token=token) as client:
+        for operation, (method, path) in (await operations(api)).items():
+            answer = await client.request(method, re.sub(r"\{\w+\}", "nothing", path), json=_body(method))
+            refused = answer.status_code == 403 and answer.json()["code"] == "not_allowed"
+            if refused is table()[operation][role] or answer.status_code == 401:
+                wrong.append((operation, answer.status_code))
+    assert wrong == []
+
+
+async def test_without_a_token_nothing_but_health_answers_over_tcp(app: asgi.App, api: httpx.AsyncClient) -> None:
+    async with asgi.client(app) as client:
+        for method, path in (await operations(api)).values():
+            answer = await client.request(method, re.sub(r"\{\w+\}", "nothing", path), json=_body(method))
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_logged_in"), path
+        assert (await client.get("/health/live")).json() == {"state": "live"}
+
+
+async def test_a_token_stops_at_the_next_request_after_it_is_revoked(app: asgi.App, api: httpx.AsyncClient) -> None:
+    made = (await api.post("/v1/tokens", json={"name": "t", "role": "viewer"})).json()
+    async with asgi.client(app, token=made["token"]) as client:
+        assert (await client.get("/v1/whoami")).json()["principal"]["role"] == "viewer"
+        await api.post(f"/v1/tokens/{made['id']}/revoke")
+        assert (await client.get("/v1/whoami")).status_code == 401
+
+
+async def test_nobody_gives_a_role_above_their_own(app: asgi.App, api: httpx.AsyncClient) -> None:
+    staff = (await api.post("/v1/staff", json={"email": "o@example.com", "name": "O", "role": "operator"})).json()
+    body = {"name": "t", "role": "owner", "staff": staff["id"]}
+    assert (await api.post("/v1/tokens", json=body)).json()["code"] == "token_role_above_staff"
+    token = (await api.post("/v1/tokens", json=body | {"role": "operator"})).json()["token"]
+    async with asgi.client(app, token=token) as client:
+        assert (await client.get("/v1/whoami")).json()["principal"]["kind"] == "staff"
+        assert (await client.post("/v1/tokens", json={"name": "x", "role": "viewer"})).status_code == 403
+    await api.post("/v1/staff/o@example.com/disable")
+    async with asgi.client(app, token=token) as client:
+        assert (await client.get("/v1/whoami")).status_code == 401
+
+
+def _body(method: str) -> Any:
+    return None if method == "GET" else {}
