@@ -19,6 +19,7 @@ from rtp.runtime.state import ServiceState
 from rtp.runtime.tails import tail
 from rtp_commands.call import Call, Result, local, read
 from rtp_commands.errors import InstanceMissing, Usage
+from rtp_commands.flags import Flags
 
 app = typer.Typer()
 Lines = Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many lines of each log.")]
@@ -34,6 +35,7 @@ def up(
 ) -> Result:
     """Start the platform on this machine: PostgreSQL, Valkey, the API, the worker, the sandbox provider.
 
+    It waits up to a minute until all is well, or as long as `--timeout` says.
     With `--ephemeral` CMD runs with RTP_HOME, RTP_URL and RTP_TOKEN of an instance that ends with it; the exit code is
     then CMD's.
 
@@ -48,15 +50,21 @@ def up(
         raise Usage(what="a command is run only with --ephemeral: rtp up --ephemeral -- CMD")
     if foreground and lock.holder(Instance(call.settings).lock_file) is None:
         _foreground(call)
-    started = launch.up(call.settings, seconds=call.flags.timeout, progress=_progress(call))
+    started = launch.up(call.settings, seconds=_patience(call), progress=_progress(call))
     return Result(started.status, started.status.exit_code, _said(started))
 
 
 def _ephemeral(call: Call, command: list[str]) -> Result:
     if not command:
         raise Usage(what="--ephemeral needs a command: rtp up --ephemeral -- CMD")
-    outcome = throwaway.run(call.settings, command, seconds=call.flags.timeout, progress=_progress(call))
+    outcome = throwaway.run(call.settings, command, seconds=_patience(call), progress=_progress(call))
     return Result(None, outcome.exit_code, "\n".join(outcome.logs))  # type: ignore[arg-type]
+
+
+def _patience(call: Call) -> float:
+    """A first start makes a database, which on a busy machine takes longer than an answer may."""
+    given = call.flags.timeout
+    return launch.READY_SECONDS if given == Flags().timeout else given
 
 
 def _foreground(call: Call) -> None:

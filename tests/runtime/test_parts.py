@@ -156,6 +156,14 @@ def test_children_get_exactly_these_settings_and_no_libpq_variables(monkeypatch:
     assert (env["RTP_HOME"], env["RTP_PLUGIN_KEY"], env["LANG"]) == ("/somewhere", "kept", "C")
 
 
+def test_relative_folders_mean_the_same_to_children_that_stand_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = exported(Settings(home="here", pg_bin="bin"))
+    assert (env["RTP_HOME"], env["RTP_PG_BIN"]) == (str(tmp_path / "here"), str(tmp_path / "bin"))
+
+
 def test_only_one_holds_the_lock_and_its_pid_is_known(tmp_path: Path) -> None:
     path = tmp_path / "run" / "lock"
     path.parent.mkdir()

@@ -73,6 +73,9 @@ class Site:
 def exported(settings: Settings) -> dict[str, str]:
     """Our environment with exactly these settings in it, and none of libpq's variables, which would go before ours."""
     values = {f"RTP_{name.upper()}": str(getattr(settings, name)) for name in settings.__struct_fields__}
+    values["RTP_HOME"] = str(settings.home_folder())  # the children stand in another folder than whoever wrote it
+    if settings.pg_bin:
+        values["RTP_PG_BIN"] = str(Path(settings.pg_bin).expanduser().absolute())
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG") and name not in values}
     return kept | {name: value for name, value in values.items() if value not in ("", "0")}
 
