@@ -102,5 +102,5 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(spec: s
 
 def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(RtpError, match="cannot be written"):
-        reports.write(f"md:{tmp_path / ('r' * 250)}", report(held=True))
+        reports.write(f"md:{tmp_path / ('r' * 256)}", report(held=True))
     assert list(tmp_path.iterdir()) == []

@@ -57,8 +57,8 @@ def parse(spec: str) -> Target:
     if not name:
         raise NoReport(spec=repr(spec), why="the file is missing after the colon")
     path = Path(name).expanduser()
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise NoReport(spec=repr(spec), why="that is a folder" if path.is_dir() else "its folder does not exist")
+    if os.path.isdir(path) or not os.path.isdir(path.absolute().parent):  # pathlib's raises for a name too long
+        raise NoReport(spec=repr(spec), why="that is a folder" if os.path.isdir(path) else "its folder does not exist")
     return Target(kind, path)
 
 
@@ -74,7 +74,7 @@ def write(spec: str, report: Report) -> Path:
     """
     target = parse(spec)
     text = render(target.format, report)
-    fresh = target.path.with_name(f".{target.path.name}.{os.getpid()}.new")
+    fresh = target.path.with_name(f".report.{os.getpid()}.new")
     try:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, target.path)
