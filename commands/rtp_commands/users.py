@@ -137,9 +137,11 @@ def import_(
         rtp users import examples/members.csv --result refused.csv
         rtp users import examples/members.csv --dry-run
     """
-    from rtp_commands.users_import import import_file
+    from rtp_commands.csv_import import Format, import_file
 
-    return import_file(call, file, result)
+    columns = {"email": None, "name": None, "timezone": "UTC"}
+    format = Format(operation=schemas.IMPORT, columns=columns, most=schemas.MAX_IMPORT_ROWS)
+    return import_file(call, file, result, format)
 
 
 @app.command()

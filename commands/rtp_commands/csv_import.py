@@ -1,4 +1,4 @@
-"""Importing members from CSV: read as a stream, sent in batches with keys of their own, so that it can be resumed."""
+"""Importing CSV: read as a stream, sent in batches with keys of their own, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 
 from rtp.client import ApiError, OutcomeUnknown
 from rtp.errors import ExitCode, RtpError
-from rtp.users.schemas import IMPORT, MAX_IMPORT_ROWS, ImportResult, RefusedRow
+from rtp.operations import Operation
 from rtp_commands.call import Call, Result
 from rtp_commands.cells import spreadsheet
 from rtp_commands.errors import Terminated, Usage
@@ -25,12 +25,44 @@ from rtp_commands.writing import ask_first, note
 
 BYTES = 4_500_000
 """Size of a batch; the server takes 5 MB."""
-COLUMNS = ("email", "name", "timezone")
 FIELD_LIMIT = 100_000
 
 
+class Format(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file holds: its columns with what stands for an empty cell (None: the column is required).
+
+    `most` is the number of rows of a batch.
+    """
+
+    operation: Operation[Any, Any]
+    columns: dict[str, str | None]
+    most: int
+
+    @property
+    def required(self) -> set[str]:
+        """The columns that a heading must have."""
+        return {name for name, empty in self.columns.items() if empty is None}
+
+
+class Refused(msgspec.Struct, kw_only=True):
+    """A line that was not taken, and why."""
+
+    row: int
+    email: str
+    code: str
+    message: str
+
+
+class BatchResult(msgspec.Struct, kw_only=True):
+    """What every import answers to a batch."""
+
+    created: int
+    existing: int
+    refused: list[Refused]
+
+
 class Imported(msgspec.Struct, kw_only=True):
-    """What became of a file; `existing` members were there before and were left as they are."""
+    """What became of a file; `existing` rows were there before and were left as they are."""
 
     file: str
     rows: int = 0
@@ -42,19 +74,14 @@ class Imported(msgspec.Struct, kw_only=True):
     dry_run: bool = False
 
 
-class Row(msgspec.Struct):
-    """One line of the file as it is sent."""
-
-    row: int
-    email: str
-    name: str
-    timezone: str = "UTC"
+Row = dict[str, str | int]
+"""One line of the file as it is sent."""
 
 
-def import_file(call: Call, path: Path, result_file: Path | None) -> Result:
+def import_file(call: Call, path: Path, result_file: Path | None, format: Format) -> Result:
     """Import a file; the exit code is 8 when rows were refused.
 
-    Raises: Usage for a file that is no CSV of members; what a batch raises, after saying how to go on.
+    Raises: Usage for a file that is no CSV of this format; what a batch raises, after saying how to go on.
     """
     if call.flags.plan:
         raise Usage(what="an import is many batches and has no plan: --dry-run shows what would become of each row")
@@ -64,8 +91,8 @@ def import_file(call: Call, path: Path, result_file: Path | None) -> Result:
             refusals = Refusals(call, stack.enter_context(result_file.open("w", newline="")) if result_file else None)
         except OSError as error:
             raise Usage(what=f"{error.filename} cannot be opened: {error.strerror}") from error
-        rows = checked_rows(file, path, refusals)
-        summary = Import(call, path, refusals).run(rows)
+        rows = checked_rows(file, path, refusals, format)
+        summary = Import(call, path, refusals, format).run(rows)
     summary.refused = refusals.count
     summary.rows += refusals.unsent
     code = ExitCode.PARTLY if refusals.count else ExitCode.OK
@@ -86,9 +113,9 @@ class Refusals:
     def broken(self, row: int, email: str, why: str) -> None:
         """Tell of a row that is not even sent."""
         self.unsent += 1
-        self.add(RefusedRow(row=row, email=email, code="broken_row", message=why))
+        self.add(Refused(row=row, email=email, code="broken_row", message=why))
 
-    def add(self, refused: RefusedRow) -> None:
+    def add(self, refused: Refused) -> None:
         """Tell of one."""
         self.count += 1
         if self._writer:
@@ -101,8 +128,9 @@ class Refusals:
 class Import:
     """One run over a file: the same key and the same file make the same batches, which the server knows again."""
 
-    def __init__(self, call: Call, path: Path, refusals: Refusals) -> None:
+    def __init__(self, call: Call, path: Path, refusals: Refusals, format: Format) -> None:
         self.call = call
+        self.format = format
         self.refusals = refusals
         self.summary = Imported(file=str(path), dry_run=call.flags.dry_run)
         self.op_id = new_id()
@@ -116,7 +144,7 @@ class Import:
             ask_first(self.call)
             self._begin()
         try:
-            for lines, count in batches(rows):
+            for lines, count in batches(rows, self.format.most):
                 self._send(lines, count)
         except (KeyboardInterrupt, Terminated):
             self._stopped("unknown", "interrupted")
@@ -135,15 +163,15 @@ class Import:
         number = self.summary.batches + 1
         dry = self.call.flags.dry_run
         outcome = self.call.client.write(
-            IMPORT,
+            self.format.operation,
             key=None if dry else f"{self.key}-{number:06}",
             dry_run=dry,
             reason=self.call.flags.reason,
             op_id=self.op_id,
             lines=lines,
         )
-        result = msgspec.convert(outcome.plan.result, ImportResult) if outcome.plan else outcome.value
-        assert result is not None
+        answer = outcome.plan.result if outcome.plan else outcome.value
+        result = msgspec.convert(answer, BatchResult, from_attributes=True)
         self.summary.batches = number
         self.summary.rows += count
         self.summary.created += result.created
@@ -168,9 +196,9 @@ class Import:
             Intent(
                 id=self.op_id,
                 at=now(),
-                operation=IMPORT.id,
-                method=IMPORT.method,
-                path="/v1" + IMPORT.path,
+                operation=self.format.operation.id,
+                method=self.format.operation.method,
+                path="/v1" + self.format.operation.path,
                 key=self.key,
                 context=self.call.target.name,
                 where=self.call.target.where,
@@ -201,7 +229,7 @@ def resume_command(key: str) -> list[str]:
     return ["rtp", *words, "--idempotency-key", key]
 
 
-def checked_rows(file: IO[str], path: Path, refusals: Refusals) -> Iterator[Row]:
+def checked_rows(file: IO[str], path: Path, refusals: Refusals, format: Format) -> Iterator[Row]:
     """The rows of the file; a broken one is refused alone.
 
     Raises: Usage when the heading lacks a column.
@@ -212,13 +240,13 @@ def checked_rows(file: IO[str], path: Path, refusals: Refusals) -> Iterator[Row]
         heading = [name.strip().lower() for name in next(reader, [])]
     except csv.Error as error:
         raise Usage(what=f"{path} is no CSV: {error}") from error
-    if missing := {"email", "name"} - set(heading):
+    if missing := format.required - set(heading):
         raise Usage(what=f"{path} has no column {', '.join(sorted(missing))}; its heading is: {', '.join(heading)}")
-    return _rows(reader, heading, refusals)
+    return _rows(reader, heading, refusals, format)
 
 
-def _rows(reader: Any, heading: list[str], refusals: Refusals) -> Iterator[Row]:
-    places = {name: heading.index(name) for name in COLUMNS if name in heading}
+def _rows(reader: Any, heading: list[str], refusals: Refusals, format: Format) -> Iterator[Row]:
+    places = {name: heading.index(name) for name in format.columns if name in heading}
     number = 1
     while True:
         number += 1
@@ -239,16 +267,17 @@ def _rows(reader: Any, heading: list[str], refusals: Refusals) -> Iterator[Row]:
             email = cells[places["email"]] if places["email"] < len(cells) else ""
             refusals.broken(number, email, str(error))
             continue
-        zone = values.pop("timezone", "").strip() or "UTC"
-        yield Row(number, values["email"].strip(), values["name"].strip(), zone)
+        filled = {name: values.get(name, "").strip() or empty for name, empty in format.columns.items()}
+        # An empty cell of a required column is sent as it is: the server says what is wrong with it.
+        yield {"row": number} | {name: value or "" for name, value in filled.items() if value != ""}
 
 
-def batches(rows: Iterator[Row]) -> Iterator[tuple[bytes, int]]:
+def batches(rows: Iterator[Row], most: int) -> Iterator[tuple[bytes, int]]:
     """Lines of NDJSON, up to the server's limits."""
     buffer, count = bytearray(), 0
     for row in rows:
         line = msgspec.json.encode(row) + b"\n"
-        if count and (count == MAX_IMPORT_ROWS or len(buffer) + len(line) > BYTES):
+        if count and (count == most or len(buffer) + len(line) > BYTES):
             yield bytes(buffer), count
             buffer, count = bytearray(), 0
         buffer += line
