@@ -51,6 +51,11 @@ class Asked(NamedTuple):
     text: str
     currency: str | None
 
+    @property
+    def code(self) -> str:
+        """The currency: the one typed, else USD; sent along, so that a server with another one refuses."""
+        return self.currency or "USD"
+
     def minor(self, currency: str | None = None) -> int:
         """Minor units in the currency, exact.
 
@@ -58,7 +63,7 @@ class Asked(NamedTuple):
         """
         from rtp.kit.money import Money
 
-        return Money.parse(self.text, self.currency or currency or "USD").amount
+        return Money.parse(self.text, currency or self.code).amount
 
 
 @refusing

@@ -80,6 +80,13 @@ class Call:
 
         return Client(self.target, timeout=self.flags.timeout, watch=self._watch if self.flags.verbose else None)
 
+    @cached_property
+    def environment(self) -> str:
+        """The class of the environment, as the server says; asked once, and only when it is needed."""
+        from rtp.meta.schemas import WHOAMI
+
+        return self.client.read(WHOAMI).environment
+
     def read(self, op: Operation[B, R], body: B | None = None, **params: Any) -> R:
         """Read one thing."""
         return self.client.read(op, body, **params)

@@ -11,6 +11,7 @@ import msgspec
 
 from rtp_commands.cells import is_money, spreadsheet
 from rtp_commands.errors import NoIds
+from rtp_commands.output import IDS
 from rtp_commands.table import pick
 from rtp_commands.words import safe, safe_json
 
@@ -69,7 +70,7 @@ def ids(items: Iterable[dict[str, Any]]) -> Iterator[str]:
     Raises: NoIds for things that have none.
     """
     for item in items:
-        found = next((item[name] for name in ("id", "key", "name") if isinstance(item.get(name), str)), None)
+        found = next((item[name] for name in IDS if isinstance(item.get(name), str)), None)
         if found is None:
             raise NoIds(known=", ".join(item))
         yield safe(found) + "\n"

@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 
 from rtp_commands import table
-from rtp_commands.errors import UnknownField
+from rtp_commands.errors import NoIds, UnknownField
 from rtp_commands.flags import Format
 from rtp_commands.leaf import fields_of
 from rtp_commands.words import closest, safe
 
 WIDEST = 100
 OFF_TERMINAL = 80
+IDS = ("id", "key", "name")
+"""What is printed as the id of a thing: the first of these that it has."""
 
 
 class Output:
@@ -32,11 +34,13 @@ class Output:
         self.terminal = sys.stdout.isatty()
 
     def check_fields(self, kind: Any) -> None:
-        """Refuse an unknown field before anything is sent.
+        """Refuse an unknown field, and ids of what has none, before anything is sent.
 
-        Raises: UnknownField, which lists the fields there are.
+        Raises: UnknownField, NoIds, which list the fields there are.
         """
         known = fields_of(kind)
+        if self.format == "ids" and known and not set(IDS) & set(known):
+            raise NoIds(known=", ".join(known))
         if self.fields is None or not known:
             return
         for field in self.fields:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rtp.operations import Change, Plan
-from rtp_commands.cells import Cell, cell
+from rtp_commands.cells import Cell, cell, minute
 from rtp_commands.table import Line, flat, pairs, plain
 
 SHOWN = 20
@@ -13,7 +13,9 @@ SHOWN = 20
 
 def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     """The receipt: a heading, each change with its differences, queued work, and whether it can be undone."""
-    result: list[Line] = [[("Plan ", "bold"), (f"{plan.id}  {plan.operation}  valid until {plan.expires_at}", "")]]
+    result: list[Line] = [
+        [("Plan ", "bold"), (f"{plan.id}  {plan.operation}  valid until {minute(plan.expires_at)} UTC", "")]
+    ]
     for change in plan.changes[:SHOWN]:
         result += [[("  " + change.type, "bold"), ("  " + change.target, "")]]
         result += [[("    ", ""), *line] for line in pairs(_differences(change), wide - 4)]

@@ -56,7 +56,7 @@ def issue(
         rtp refunds issue pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --amount 25.00 --reason duplicate
         rtp refunds issue pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --amount 25.00 --reason duplicate --dry-run
     """
-    currency = amount.currency if amount else None
+    currency = amount.code if amount else None
     body = IssueRefund(reason=reason, amount=_minor(amount), currency=currency, again=again)
     return call.write(schemas.ISSUE, body, payment=payment)
 

@@ -13,7 +13,6 @@ import msgspec
 
 from rtp.client import OutcomeUnknown
 from rtp.errors import RtpError
-from rtp.meta.schemas import WHOAMI
 from rtp.operations import Operation, Plan
 from rtp.plans import schemas as plans
 from rtp_commands import prompts
@@ -177,7 +176,7 @@ def show_plan(call: Call, plan: Plan) -> int:
         call.output.one(plan)
     sys.stdout.flush()
     verb = " ".join(word for word in sys.argv[1:3] if not word.startswith("-"))
-    call.say(f"Nothing was changed. Carry it out until {plan.expires_at}: rtp {verb} --plan {plan.id}")
+    call.say(f"Nothing was changed. To carry it out: rtp {verb} --plan {plan.id}")
     return 0
 
 
@@ -201,16 +200,21 @@ def _tell_done(call: Call, outcome: Outcome[Any], value: Any) -> None:
 
 
 def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str, Any]) -> str | None:
-    """Ask where it is due, on a terminal after a preview whose plan is then what is carried out."""
+    """Ask where it is due; on a terminal after a preview, and what was previewed is then what is carried out.
+
+    A severe write whose value was left to the server (all that is left of a payment) is planned to learn it.
+    """
     if call.flags.plan or not _asks(call):
         return call.flags.plan
-    if not prompts.interactive():
+    unsaid = call.leaf.confirm is not None and call.given.get(call.leaf.confirm) is None
+    if not prompts.interactive() and not unsaid:
         _ask(call, _typed_value(call, {}))
         return None
     planned = call.client.write(op, body, dry_run=True, reason=call.flags.reason, at=params).plan
     if planned is None:
         return None
-    call.say(_receipt(call, planned))
+    if prompts.interactive():
+        call.say(_receipt(call, planned))
     _ask(call, _typed_value(call, planned.result if isinstance(planned.result, dict) else {}))
     return planned.id
 
@@ -222,17 +226,12 @@ def ask_first(call: Call) -> None:
 
 def _asks(call: Call) -> bool:
     mild = call.leaf.severity is not Severity.SEVERE
-    return not (mild and call.flags.yes) and prompts.wanted(call.leaf.severity, environment(call))
+    return not (mild and call.flags.yes) and prompts.wanted(call.leaf.severity, call.environment)
 
 
 def _ask(call: Call, value: str) -> None:
     if _asks(call):
-        prompts.confirm(call, environment(call), value)
-
-
-def environment(call: Call) -> str:
-    """The class of the environment, as the server says."""
-    return call.client.read(WHOAMI).environment
+        prompts.confirm(call, call.environment, value)
 
 
 def _typed_value(call: Call, result: dict[str, Any]) -> str:

@@ -143,6 +143,12 @@ def test_a_missing_file_and_an_unwritable_result_are_usage_mistakes(there: Any, 
     assert taking.asked == []
 
 
+def test_ids_are_refused_before_an_import_that_has_none_is_sent(there: Any, taking: Any) -> None:
+    file = write(there.folder / "m.csv", "a@b.co,Ada,UTC")
+    assert there("users", "import", file, "-o", "ids").returncode == 2
+    assert taking.asked == []
+
+
 def test_a_field_beyond_the_limit_is_one_refused_row(there: Any, taking: Any) -> None:
     file = write(there.folder / "m.csv", f"a@b.co,{'x' * 200_000},UTC", "c@d.co,Ada,UTC")
     done = there("users", "import", file)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 import yaml
 
 from rtp_commands import cells, formats, table
+from rtp_commands.errors import NoIds
 from rtp_commands.words import safe, safe_json, width
 
 HOSTILE = "Eve\x1b[2J\x9b31m\u202eevil\nnext\x00\u2066"
@@ -75,7 +78,7 @@ def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe_in_csv(text: str
 
 
 def test_ids_of_things_without_one_are_refused_with_the_fields_they_have() -> None:
-    with pytest.raises(formats.NoIds, match="amount, currency"):
+    with pytest.raises(NoIds, match="amount, currency"):
         list(formats.ids([{"amount": 1, "currency": "USD"}]))
 
 
@@ -142,7 +145,7 @@ def test_only_a_terminal_shortens_ids_and_shows_ages() -> None:
     assert cells.cell("id", long_id, terminal=False).text == long_id
     assert cells.cell("id", long_id, terminal=True).text == "pay_01M82J…1RNYHP"
     assert cells.cell("at", instant, terminal=False).text == "2026-11-01 12:00"
-    now = cells.datetime.fromisoformat("2026-11-01T15:30:00Z")
+    now = datetime.fromisoformat("2026-11-01T15:30:00Z")
     assert cells.cell("at", instant, terminal=True, now=now).text == "3 h ago"
     assert cells.cell("state", "failed", terminal=True).text == "✗ failed"
     assert cells.cell("state", "failed", terminal=False).text == "failed"
@@ -151,11 +154,12 @@ def test_only_a_terminal_shortens_ids_and_shows_ages() -> None:
 def test_the_same_list_comes_in_six_formats_and_never_wider_than_80_off_a_terminal(there: Any, peer: Any) -> None:
     page = {"items": [user(name) for name in ("Ada", "=cmd()", "Zoë 李")], "next": "CURSOR"}
     peer.answer("GET", "/v1/users", page)
-    for format, reader in {
+    readers: dict[str, Callable[[str], Any]] = {
         "json": json.loads,
         "yaml": yaml.safe_load,
         "ndjson": lambda text: [json.loads(line) for line in text.splitlines()],
-    }.items():
+    }
+    for format, reader in readers.items():
         done = there("users", "list", "-o", format)
         assert [row["name"] for row in reader(done.stdout)] == ["Ada", "=cmd()", "Zoë 李"]
     assert there("users", "list", "-o", "ids").stdout.splitlines() == ["usr_38G54Q4EBXYTQ"] * 3

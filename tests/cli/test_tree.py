@@ -77,14 +77,14 @@ def test_each_page_fits_80_columns(command: Described) -> None:
 
 
 def test_every_verb_is_of_the_vocabulary_or_has_its_row_in_the_documentation() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, ]+) \|$", VERBS.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, -]+) \|$", VERBS.read_text(), re.MULTILINE)
     allowed = {(noun, verb) for verb, nouns in rows for noun in nouns.split(", ")}
     used = {tuple(path.split()[1:]) for command in COMMANDS if len((path := command.path).split()) == 3}
     assert {(noun, verb) for noun, verb in used if verb not in VOCABULARY} <= allowed
 
 
 def test_the_documentation_of_verbs_names_no_verb_that_nobody_has() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, ]+) \|$", VERBS.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, -]+) \|$", VERBS.read_text(), re.MULTILINE)
     used = {tuple(command.path.split()[1:]) for command in COMMANDS}
     assert {(noun, verb) for verb, nouns in rows for noun in nouns.split(", ")} <= used
 
