@@ -18,18 +18,20 @@ COLUMNS = ("id", "email", "name", "status")
 
 Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="Part of the e-mail or name.")]
 Status = Annotated[UserStatus | None, typer.Option("--status", metavar="STATUS", help="Only this status.")]
+Price = Annotated[str | None, typer.Option("--price", metavar="PRICE", help="Only subscribers of this price.")]
 
 
 @app.command("list")
 @listing(schemas.LIST, columns=COLUMNS)
-def list_(call: Call, search: Search = None, status: Status = None) -> Listing[User]:
+def list_(call: Call, search: Search = None, status: Status = None, price: Price = None) -> Listing[User]:
     """List members.
 
     Examples:
         rtp users list
         rtp users list --search ada --status active -o ids
+        rtp users list --price day-trading-room-monthly
     """
-    return call.list(schemas.LIST, search=search, status=status)
+    return call.list(schemas.LIST, search=search, status=status, price=price)
 
 
 @app.command()

@@ -9,11 +9,12 @@ from litestar.params import QueryParameter
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.operations import Page
-from rtp.users import importing, schemas, service
+from rtp.users import importing, schemas, service, support
 from rtp.users.schemas import CreateNote, CreateUser, ImportResult, Note, UpdateUser, User, UserDetail, UserStatus
 from rtp_server.operation import operation
 
 Search = Annotated[str, QueryParameter(max_length=200, description="Part of an e-mail or name.")]
+Price = Annotated[str, QueryParameter(max_length=100, description="Only who has a live subscription at this price.")]
 
 
 @operation(schemas.CREATE)
@@ -24,10 +25,10 @@ async def create(frame: Frame, data: CreateUser) -> User:
 
 @operation(schemas.LIST)
 async def list_users(
-    frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None
+    frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None, price: Price = ""
 ) -> Page[User]:
     """List members."""
-    return await service.page(frame, page, search=search, status=status)
+    return await service.page(frame, page, search=search, status=status, price=price)
 
 
 @operation(schemas.EXPORT)
@@ -39,7 +40,7 @@ async def export(frame: Frame, page: PageRequest, search: Search = "", status: U
 @operation(schemas.SHOW)
 async def show(frame: Frame, user: str) -> UserDetail:
     """Show a member's support page."""
-    return await service.show(frame, user)
+    return await support.show(frame, user)
 
 
 @operation(schemas.UPDATE)

@@ -97,11 +97,25 @@ async def change(frame: Frame, user_id: int, **values: Any) -> User:
     return to_user((await frame.execute(query)).one())
 
 
-async def page(frame: Frame, page: PageRequest, *, search: str, status: UserStatus | None) -> Page[User]:
+_SUBSCRIBED = text(
+    """
+    EXISTS (
+        SELECT 1 FROM subscriptions s WHERE s.user_id = users.id AND s.price_key = :price
+            AND s.status IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused')
+    )
+    """
+)
+
+
+async def page(
+    frame: Frame, page: PageRequest, *, search: str, status: UserStatus | None, price: str = ""
+) -> Page[User]:
     """One page of users."""
     query = select(users).where(_ALIVE)
     if status is not None:
         query = query.where(users.c.status == status)
+    if price:
+        query = query.where(_SUBSCRIBED.bindparams(price=price))
     if search:
         pattern = "%" + search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = query.where((func.lower(users.c.email) + " " + func.lower(users.c.name)).like(pattern))

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rtp.kit.text import Email, Long, Short, Zone
 from rtp.operations import listing, read, write
+from rtp.subscriptions.schemas import Service
 
 UserStatus = Literal["active", "suspended"]
 MAX_IMPORT_ROWS = 5_000
@@ -39,8 +40,9 @@ class Note(Struct, kw_only=True):
 
 
 class UserDetail(User, kw_only=True):
-    """The support page of one member."""
+    """The support page of one member: services open to them and why, the next charge, what staff noted."""
 
+    services: list[Service] = []
     notes: list[Note] = []
 
 

@@ -13,7 +13,7 @@ from rtp.kit import ids
 from rtp.operations import Page
 from rtp.users import policy, repository
 from rtp.users.errors import EmailTaken, UserNotFound
-from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserDetail, UserStatus
+from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserStatus
 
 
 async def resolve(frame: Frame, key: str, *, lock: bool = False) -> User:
@@ -104,19 +104,11 @@ async def note(frame: Frame, key: str, request: CreateNote) -> Note:
     return added
 
 
-async def show(frame: Frame, key: str) -> UserDetail:
-    """The support page of a member.
-
-    Raises: UserNotFound.
-    """
-    user = await resolve(frame, key)
-    notes = await repository.notes_of(frame, ids.parse_user(user.id))
-    return UserDetail(**_fields(user), notes=notes)
-
-
-async def page(frame: Frame, page: PageRequest, *, search: str = "", status: UserStatus | None = None) -> Page[User]:
-    """One page of members."""
-    return await repository.page(frame, page, search=search, status=status)
+async def page(
+    frame: Frame, page: PageRequest, *, search: str = "", status: UserStatus | None = None, price: str = ""
+) -> Page[User]:
+    """One page of members; `price` leaves those who have a live subscription at it."""
+    return await repository.page(frame, page, search=search, status=status, price=price)
 
 
 async def _move(frame: Frame, key: str, event: str) -> User:
@@ -136,7 +128,3 @@ async def _id_of(frame: Frame, key: str) -> int | None:
         return ids.parse_user(key)
     except ids.WrongId:
         return None
-
-
-def _fields(user: User) -> dict[str, Any]:
-    return {name: getattr(user, name) for name in user.__struct_fields__}
