@@ -16,7 +16,7 @@ ADDED: dict[Role, frozenset[str]] = {
         whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show
         metrics.show jobs.list
         jobs.show payments.list payments.show payment_methods.list payment_methods.show refunds.list refunds.show refunds.preview
-        ledger.list ledger.check subscriptions.list subscriptions.show entitlements.list entitlements.show
+        ledger.list ledger.check today.show subscriptions.list subscriptions.show entitlements.list entitlements.show
         entitlements.check
         """.split()
     ),

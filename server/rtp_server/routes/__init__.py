@@ -19,6 +19,7 @@ from rtp_server.routes import (
     refunds,
     staff,
     subscriptions,
+    today,
     tokens,
     users,
 )
@@ -34,6 +35,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *payments.HANDLERS,
     *refunds.HANDLERS,
     *ledger.HANDLERS,
+    *today.HANDLERS,
     *cache.HANDLERS,
     *audit.HANDLERS,
     *events.HANDLERS,

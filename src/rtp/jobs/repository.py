@@ -108,6 +108,24 @@ async def delete_finished(frame: Frame, state: JobState, hours: int) -> int:
     return int(row[0]) if row is not None else 0
 
 
+_OLDEST = text(
+    """
+    SELECT coalesce(max(extract(epoch FROM now() - coalesce(j.scheduled_at, started.at))), 0)::float AS seconds
+    FROM procrastinate_jobs j
+    LEFT JOIN LATERAL (
+        SELECT min(e.at) AS at FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred'
+    ) started ON true
+    WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+    """
+)
+
+
+async def oldest_waiting_seconds(frame: Frame) -> float:
+    """How long the oldest job that could run has been waiting; 0 when none does."""
+    row = await frame.first(_OLDEST)
+    return float(row.seconds) if row is not None else 0.0
+
+
 _RESCUE = text(
     """
     WITH stalled AS (

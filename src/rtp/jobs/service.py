@@ -25,6 +25,11 @@ async def page(frame: Frame, page: PageRequest, *, state: JobState | None = None
     return await repository.page(frame, page, state=state, queue=queue)
 
 
+async def oldest_waiting_seconds(frame: Frame) -> float:
+    """How long the oldest job that could run has been waiting; 0 when none does."""
+    return await repository.oldest_waiting_seconds(frame)
+
+
 async def retry(frame: Frame, key: str) -> Job:
     """Put a dead job back into its queue; its effects stay once-only.
 

@@ -6,19 +6,15 @@ from sqlalchemy import text
 
 from rtp.cache import service as cache
 from rtp.db.frame import Frame
+from rtp.events import service as events
+from rtp.jobs import service as jobs
+from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
 from rtp.migrations import schema
 
-_JOB_AGE = text(
-    """
-    SELECT coalesce(extract(epoch FROM now() - min(coalesce(scheduled_at, started.at))), 0)::int AS age
-    FROM procrastinate_jobs j
-    LEFT JOIN LATERAL (
-        SELECT min(e.at) AS at FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred'
-    ) started ON true
-    WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
-    """
-)
+LATE_SECONDS = 30
+"""An event that a consumer has not had for so long is late."""
+
 _DEAD = text("SELECT count(*) AS dead FROM procrastinate_jobs WHERE status = 'failed'")
 _PROTECTED = text(
     """
@@ -38,6 +34,8 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _append_only(frame),
         await _queue(frame),
         await _dead_letters(frame),
+        await _event_lag(frame),
+        await _ledger(frame),
         await _cache(frame),
     ]
 
@@ -46,9 +44,7 @@ async def _migrations(frame: Frame) -> Check:
     state = await schema.state(frame.connection)
     if state.state == "current":
         return Check(name="migrations", state="ok", detail=f"at {state.current}")
-    return Check(
-        name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix=state.fix
-    )
+    return Check(name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix=state.fix)
 
 
 async def _append_only(frame: Frame) -> Check:
@@ -64,9 +60,8 @@ async def _append_only(frame: Frame) -> Check:
 
 
 async def _queue(frame: Frame) -> Check:
-    row = await frame.first(_JOB_AGE)
-    age = int(row.age) if row is not None else 0
-    detail = f"the oldest waiting job is {age} s old"
+    age = await jobs.oldest_waiting_seconds(frame)
+    detail = f"the oldest waiting job is {age:.0f} s old"
     if age < 60:
         return Check(name="queue", state="ok", detail=detail)
     return Check(name="queue", state="warning" if age < 600 else "failed", detail=detail, fix="rtp status")
@@ -77,7 +72,7 @@ async def _dead_letters(frame: Frame) -> Check:
     dead = int(row.dead) if row is not None else 0
     if not dead:
         return Check(name="dead letters", state="ok", detail="none")
-    return Check(name="dead letters", state="warning", detail=f"{dead} jobs gave up", fix="rtp logs worker")
+    return Check(name="dead letters", state="warning", detail=f"{dead} jobs gave up", fix="rtp jobs list --state dead")
 
 
 async def _cache(frame: Frame) -> Check:
@@ -87,3 +82,22 @@ async def _cache(frame: Frame) -> Check:
         return Check(name="cache", state="warning", detail=detail, fix="rtp status")
     detail = "it answers" if state == "ok" else "none is used: RTP_REDIS_URL is not set"
     return Check(name="cache", state="ok", detail=detail)
+
+
+async def _event_lag(frame: Frame) -> Check:
+    lags = await events.lag(frame)
+    consumer, seconds = max(lags.items(), key=lambda item: item[1], default=("no consumer", 0.0))
+    detail = f"{consumer} is {seconds:.0f} s behind"
+    if seconds < LATE_SECONDS:
+        return Check(name="outbox", state="ok", detail=detail)
+    return Check(name="outbox", state="warning" if seconds < 10 * LATE_SECONDS else "failed", detail=detail,
+                 fix="rtp logs worker")  # fmt: skip
+
+
+async def _ledger(frame: Frame) -> Check:
+    verdict = await ledger.check(frame)
+    entries = sum(balance.entries for balance in verdict.balances)
+    if verdict.state == "held":
+        return Check(name="ledger", state="ok", detail=f"{len(verdict.rules)} rules hold over {entries} entries")
+    broken = [line.rule for line in verdict.rules if line.state == "broken"]
+    return Check(name="ledger", state="failed", detail=f"broken: {', '.join(broken)}", fix="rtp ledger check")

@@ -1,0 +1,67 @@
+"""The use case of the morning page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+from rtp.cache import service as cache
+from rtp.db.frame import Frame
+from rtp.events import service as events
+from rtp.jobs import service as jobs
+from rtp.ledger import service as ledger
+from rtp.subscriptions import service as subscriptions
+from rtp.today import repository
+from rtp.today.schemas import Attention, Dependency, FailedPayments, Today
+
+
+async def show(frame: Frame) -> Today:
+    """Count everything now."""
+    counts = await repository.counts(frame)
+    failed = await repository.failed(frame)
+    verdict = await ledger.check(frame)
+    lag = await events.lag(frame)
+    return Today(
+        at=frame.now,
+        taken=await repository.taken(frame),
+        failed_payments=failed,
+        active_subscriptions=await subscriptions.active_count(frame),
+        trials_ending_today=counts.trials_ending,
+        renewals_due_today=counts.due,
+        new_members_today=counts.members,
+        jobs_waiting=counts.waiting,
+        oldest_job_seconds=await jobs.oldest_waiting_seconds(frame),
+        event_lag_seconds=max(lag.values(), default=0.0),
+        ledger=verdict.state,
+        dependencies=[await _database(frame), await _cache(frame)],
+        attention=_attention(counts, failed, ledger_broken=verdict.state == "broken"),
+    )
+
+
+def _attention(counts: object, failed: list[FailedPayments], *, ledger_broken: bool) -> list[Attention]:
+    rows = [
+        ("the ledger does not hold", int(ledger_broken), "rtp ledger check"),
+        ("jobs that gave up", getattr(counts, "dead", 0), "rtp jobs list --state dead"),
+        ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
+        ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),
+        ("payments under way for over an hour", getattr(counts, "payments_stuck", 0), "rtp payments list --until 1h"),
+        ("payments that failed today", sum(row.count for row in failed), "rtp payments list --state failed"),
+    ]
+    return [Attention(what=what, count=count, command=command) for what, count, command in rows if count]
+
+
+async def _database(frame: Frame) -> Dependency:
+    return Dependency(name="database", state="ok", latency_ms=await _timed(lambda: repository.ping(frame)))
+
+
+async def _cache(frame: Frame) -> Dependency:
+    begun = perf_counter()
+    state = await cache.state(frame)
+    spent = round((perf_counter() - begun) * 1000, 2)
+    return Dependency(name="cache", state=state, latency_ms=spent if state == "ok" else None)
+
+
+async def _timed(act: Callable[[], Awaitable[None]]) -> float:
+    begun = perf_counter()
+    await act()
+    return round((perf_counter() - begun) * 1000, 2)

@@ -1,0 +1,66 @@
+"""The morning page counts what is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+
+from rtp.db.frames import Frames
+from rtp.kit.clock import FixedClock
+from rtp.payments import jobs as payment_jobs
+from rtp.payments.fakes import FakeProvider
+from rtp.refunds import jobs as refund_jobs
+from rtp.testing import money
+from rtp.testing.plugin import OpenFrame
+from rtp.today import service
+
+JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
+
+
+async def test_money_is_counted_by_the_day_and_compared_with_the_week_before(
+    frames: Frames, clock: FixedClock, api: httpx.AsyncClient
+) -> None:
+    provider = FakeProvider()
+    now = clock.instant
+    clock.instant = now - timedelta(days=7, hours=2)
+    await money.captured_payment(frames, provider, JOBS, email="a@example.com", amount=5_000)
+    clock.instant = now - timedelta(days=2)
+    await money.captured_payment(frames, provider, JOBS, email="b@example.com", amount=7_000)
+    clock.instant = now - timedelta(hours=2)
+    await money.captured_payment(frames, provider, JOBS, email="c@example.com", amount=10_000)
+    await money.captured_payment(frames, provider, JOBS, email="d@example.com", card="declined")
+    clock.instant = now
+    page = await _page(frames)
+    [taken] = page.taken
+    assert (taken.payments, taken.revenue.amount) == (1, 10_000)
+    assert (taken.payments_week_before, taken.revenue_week_before.amount) == (1, 5_000)
+    assert [(row.reason, row.count) for row in page.failed_payments] == [("card_declined", 1)]
+    assert page.new_members_today == 2
+    assert page.ledger == "held"
+
+
+async def test_a_dead_job_needs_a_person(frames: Frames, writing: OpenFrame) -> None:
+    from sqlalchemy import text
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with writing() as frame:
+        await frame.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
+    page = await _page(frames)
+    assert [(item.what, item.count) for item in page.attention] == [("jobs that gave up", 1)]
+
+
+async def test_the_page_is_served_and_times_its_dependencies(api: httpx.AsyncClient) -> None:
+    page = (await api.get("/v1/today")).json()
+    assert [item["name"] for item in page["dependencies"]] == ["database", "cache"]
+    assert all(item["latency_ms"] > 0 for item in page["dependencies"] if item["state"] == "ok")
+    assert page["attention"] == []
+
+
+async def _page(frames: Frames) -> service.Today:
+    from rtp.kit import trace
+    from rtp.permissions import LOCAL_OWNER
+
+    async with frames.reading(operation="today.show", principal=LOCAL_OWNER, trace=trace.start()) as frame:
+        return await service.show(frame)
