@@ -99,3 +99,15 @@ def test_an_entry_that_cannot_be_recorded_did_not_happen(clock: FixedClock) -> N
 def test_failures_are_spread_evenly_over_the_calls(rate: float, failed: int) -> None:
     failing = Failing()
     assert sum(failing.next(rate) for _ in range(100)) == failed
+
+
+def test_a_control_ends_by_itself_also_when_whoever_set_it_is_dead(clock: FixedClock) -> None:
+    book = Book(clock)
+    charge, _ = book.charge("c", Money(500, "USD"), CARDS["visa"].ref, "")
+    book.steer(Control(latency_ms=300, refunds_pending=True, ttl_seconds=60))
+    book.refund("r", charge.ref, Money(500, "USD"), "")
+    clock.instant += timedelta(seconds=59)
+    assert book.control.latency_ms == 300
+    clock.instant += timedelta(seconds=1)
+    assert book.control == Control()
+    assert [refund.state for refund in book.refunds(LONG_AGO)] == ["succeeded"]

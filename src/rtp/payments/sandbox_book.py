@@ -39,7 +39,8 @@ class Control(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `fail_rate` is the share of calls that fail with nothing done and no word about it, spread evenly; `hang` takes
     calls and never answers; `down` turns all away; refunds stay pending for `refund_delay_ms`, or while
-    `refunds_pending`; `refund_failure` is the reason with which new refunds end.
+    `refunds_pending`; `refund_failure` is the reason with which new refunds end. After `ttl_seconds` all of it is over,
+    also when whoever set it is dead; 0 lasts until the next control.
     """
 
     latency_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
@@ -49,6 +50,7 @@ class Control(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     refund_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 0
     refunds_pending: bool = False
     refund_failure: str = ""
+    ttl_seconds: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 0.0
 
 
 class ChargeMade(msgspec.Struct, frozen=True, kw_only=True, tag="charge"):
@@ -98,12 +100,20 @@ class Book:
 
     def __init__(self, clock: Clock, record: Callable[[Entry], None] = lambda _: None) -> None:
         self.clock = clock
-        self.control = Control()
+        self._control = Control()
+        self._control_ends: datetime | None = None
         self._record = record
         self._charges: dict[str, ChargeMade] = {}
         self._refunds: dict[str, RefundMade] = {}
         self._keys: dict[str, str] = {}
         self._refunds_of: dict[str, list[str]] = {}
+
+    @property
+    def control(self) -> Control:
+        """How it misbehaves now."""
+        if self._control_ends is not None and self.clock.now() >= self._control_ends:
+            self.steer(Control())
+        return self._control
 
     def card(self, name: str) -> ProviderCard:
         """The test card of a name.
@@ -171,7 +181,9 @@ class Book:
 
     def steer(self, control: Control) -> None:
         """Take new controls; refunds that were held back are let go when nothing holds them any more."""
-        self.control = control
+        self._control = control
+        ends = self.clock.now() + timedelta(seconds=control.ttl_seconds)
+        self._control_ends = ends if control.ttl_seconds else None
         if not control.refunds_pending:
             self.release()
 
