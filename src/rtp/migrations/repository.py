@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
@@ -84,12 +85,18 @@ def table_exists(connection: Connection, table: str) -> bool:
     return bool(connection.execute(_EXISTS, {"table": table}).scalar_one())
 
 
-def begin(connection: Connection, migration: Migration, by: str) -> int:
-    """Note that a migration begins; unfinished rows of it count as taken up again."""
+def clock(connection: Connection) -> datetime:
+    """The database's clock, which does not stand still in a transaction."""
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def begin(connection: Connection, migration: Migration, by: str, *, began: datetime | None = None) -> int:
+    """Note that a migration begins, or did so at `began`; unfinished rows of it count as taken up again."""
     same = (schema_history.c.revision == migration.revision) & (schema_history.c.state == "started")
     connection.execute(update(schema_history).where(same).values(state="resumed", finished_at=func.clock_timestamp()))
     row = {"revision": migration.revision, "name": migration.name, "by": by, "version": __version__}
-    values = row | {"state": "started", "attempts": 1, "error": "", "started_at": func.clock_timestamp()}
+    values = row | {"state": "started", "attempts": 1, "error": "", "started_at": began or func.clock_timestamp()}
     return int(connection.execute(insert(schema_history).values(values).returning(schema_history.c.id)).scalar_one())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, create_engine
@@ -56,14 +57,17 @@ def create(connection: Connection, *, app_role: str, target: str = "head", scrip
         if schema.version(connection) is not None:
             return  # another process was first
         connection.rollback()
+        began: list[datetime] = []
         names = {migration.revision: migration for migration in used.all()}
 
         def finish(ctx: Any, step: Any, **_: Any) -> None:
-            entry = repository.begin(ctx.connection, names[step.up_revision_id], FIRST)
+            entry = repository.begin(ctx.connection, names[step.up_revision_id], FIRST, began=began.pop())
             repository.finish(ctx.connection, entry)
+            began.append(repository.clock(ctx.connection))
 
         with connection.begin():
             repository.ensure(connection)
+            began.append(repository.clock(connection))
             used.upgrade(connection, target, app_role, on_version_apply=finish, creating=True)
             repository.protect(connection, app_role)
 

@@ -80,7 +80,7 @@ def _dump(owner_url: str) -> str:
     except (OSError, RtpError, subprocess.TimeoutExpired) as error:
         raise ShadowUnavailable(why=f"pg_dump: {error}") from error
     if answer.returncode != 0:
-        raise ShadowUnavailable(why=f"pg_dump: {answer.stderr.strip().splitlines()[-1]}")
+        raise ShadowUnavailable(why=answer.stderr.strip().split("\n")[0] or f"pg_dump: exit {answer.returncode}")
     return _META.sub("", answer.stdout)  # commands of psql that guard its restores
 
 
