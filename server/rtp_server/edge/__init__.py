@@ -13,6 +13,7 @@ from rtp.errors import Problem, RtpError
 from rtp.kit import trace as traces
 from rtp_server import problems
 from rtp_server.edge import logs, metrics, principals
+from rtp_server.edge.history import History
 from rtp_server.state import State
 
 _OPEN = ("/health/", "/openapi", "/docs")
@@ -24,11 +25,12 @@ class Edge:
     def __init__(self, app: Litestar) -> None:
         self.app = app
         self.state: State = app.state.rtp
+        self.history = History(self.state)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._live(scope, receive, send)
             return
         begun = time.perf_counter()
         headers = {name: value for name, value in scope["headers"] if name in _WANTED}
@@ -53,7 +55,21 @@ class Edge:
             route = scope.get("path_template") or "unmatched"
             seconds = time.perf_counter() - begun
             metrics.observe(scope["method"], route, status, seconds)
+            self.history.note(scope, route, status, seconds)
             logs.access(scope, route, status, seconds)
+
+    async def _live(self, scope: Any, receive: Receive, send: Send) -> None:
+        """The process's life: the history is written until the application closes what it is written with."""
+
+        async def receiving() -> Any:
+            message: Any = await receive()
+            if message["type"] == "lifespan.startup":
+                self.history.start()
+            elif message["type"] == "lifespan.shutdown":
+                await self.history.stop()
+            return message
+
+        await self.app(scope, receiving, send)
 
     async def _serve(
         self, scope: Any, receive: Receive, send: Send, shared: dict[str, Any], authorization: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Histogram, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 REGISTRY = CollectorRegistry()
@@ -13,6 +13,11 @@ REQUESTS = Histogram(
     "Time from the first byte of a request to the last of its answer.",
     ["method", "route", "status_code"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5),
+    registry=REGISTRY,
+)
+HISTORY_DROPPED = Counter(
+    "request_history_dropped_total",
+    "Requests that are missing in the stored history, because the database took none for too long.",
     registry=REGISTRY,
 )
 

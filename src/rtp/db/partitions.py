@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-PARTITIONED = ("events", "audit", "ledger")
+PARTITIONED = ("events", "audit", "ledger", "requests")
 AHEAD = 2
 """Quarters made before they begin."""
 

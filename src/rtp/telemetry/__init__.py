@@ -1,0 +1,1 @@
+"""The history of requests: what was asked, how it ended and how long it took, kept in the database."""

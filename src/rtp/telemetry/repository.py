@@ -1,0 +1,72 @@
+"""Every query on the history of requests."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rtp.db.frame import Frame
+from rtp.db.partitions import lowest_id
+from rtp.telemetry.model import requests
+from rtp.telemetry.schemas import Comparison, Counts, RequestRecord, Selection
+
+# One statement for all rows; a batch that is sent again because its commit was in doubt adds nothing.
+_ADD = text(
+    """
+    INSERT INTO requests (id, at, method, route, status, duration_ms, request_id, actor_kind)
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:at AS timestamptz[]), CAST(:method AS text[]), CAST(:route AS text[]),
+        CAST(:status AS smallint[]), CAST(:duration_ms AS float8[]), CAST(:request_id AS text[]),
+        CAST(:actor_kind AS text[])
+    )
+    ON CONFLICT (id) DO NOTHING
+    """
+)
+_OPERATORS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
+
+
+async def add(connection: AsyncConnection, rows: Sequence[tuple[UUID, RequestRecord]]) -> None:
+    """Add requests under these ids."""
+    values: dict[str, Any] = {"id": [key for key, _ in rows]}
+    columns = zip(*(record for _, record in rows), strict=True)
+    values |= dict(zip(RequestRecord._fields, (list(column) for column in columns), strict=True))
+    await connection.execute(_ADD, values)
+
+
+async def count(frame: Frame, since: datetime, until: datetime, wider: Selection, narrower: Selection) -> Counts:
+    """Count the requests of a span of time that are of the wider selection, and those that are of both."""
+    query = (
+        select(func.count().label("total"), func.count().filter(_holds(narrower)).label("narrower"))
+        # An id is made after its request has ended, so the lower bound of ids cuts partitions off and loses nothing.
+        .where(requests.c.id >= lowest_id(since), requests.c.at >= since, requests.c.at < until, _holds(wider))
+    )
+    row = await frame.first(query)
+    assert row is not None
+    return Counts(total=row.total, narrower=row.narrower)
+
+
+def _holds(selection: Selection) -> ColumnElement[bool]:
+    parts: list[ColumnElement[bool]] = [true()]
+    if selection.routes:
+        parts.append(or_(*(_matches(pattern) for pattern in selection.routes)))
+    parts += [~_matches(pattern) for pattern in selection.exclude]
+    if selection.methods:
+        parts.append(requests.c.method.in_(selection.methods))
+    parts += [_compared(one) for one in selection.comparisons]
+    return and_(*parts)
+
+
+def _matches(pattern: str) -> ColumnElement[bool]:
+    literal = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return requests.c.route.like(literal.replace("*", "%"), escape="\\")
+
+
+def _compared(comparison: Comparison) -> ColumnElement[bool]:
+    held: ColumnElement[bool] = _OPERATORS[comparison.op](requests.c[comparison.field], comparison.value)
+    return held
