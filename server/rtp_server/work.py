@@ -20,7 +20,13 @@ JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS, *payment_jobs.JOBS, *refund_jobs.JO
 
 def consumers(services: dict[str, Any]) -> tuple[Consumer, ...]:
     """Every consumer of events, with the connections it needs."""
-    known = [subscription_jobs.CONSUMER]
+    known = [
+        Consumer(
+            "subscriptions",
+            subscription_jobs.SETTLED.__contains__,
+            inside=subscription_jobs.queue_settlements,
+        )
+    ]
     if "cache" in services:
         known.append(Consumer("cache", cache_policy.wants, outside=partial(cache.invalidate, services["cache"])))
     return tuple(known)

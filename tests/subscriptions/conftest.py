@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 
 from rtp.db.frames import Frames
-from rtp.events import relay
 from rtp.jobs.spec import Context
 from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.kit.money import Money
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
-from rtp.permissions import WORKER
 from rtp.products import catalog
 from rtp.products.schemas import Catalog, CatalogPrice, CatalogProduct
 from rtp.settings import Settings
@@ -26,6 +24,7 @@ from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
 from rtp.users import service as users
 from rtp.users.schemas import CreateUser
+from rtp_server import relaying, work
 
 JOBS = (*payment_jobs.JOBS, *(spec for spec in jobs.JOBS if not spec.cron))
 
@@ -77,13 +76,7 @@ class World:
         await self.at(self.clock.instant + timedelta(**span))
 
     async def _relay(self) -> int:
-        async with self.frames.reading(operation="relay", principal=WORKER, trace=trace.start()) as frame:
-            waiting = await relay.behind(frame, [jobs.CONSUMER])
-        read = 0
-        for consumer, xid, seq in waiting:
-            async with self.frames.writing(operation="relay", principal=WORKER, trace=trace.start()) as frame:
-                read += await relay.deliver(frame, consumer, xid, seq)
-        return read
+        return await relaying.once(self.frames, work.consumers({}))
 
 
 @pytest.fixture

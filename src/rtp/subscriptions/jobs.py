@@ -8,9 +8,7 @@ import structlog
 
 from rtp.db.frame import Frame
 from rtp.errors import RtpError
-from rtp.events.relay import Consumer
 from rtp.events.schemas import Event
-from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import ids
 from rtp.subscriptions import due, policy, repository, settling
@@ -18,6 +16,7 @@ from rtp.subscriptions import due, policy, repository, settling
 log = structlog.get_logger("rtp.subscriptions")
 CHUNK = 100
 SETTLED = frozenset({"payment.succeeded", "payment.failed"})
+"""Events after which a subscription's charge has its result."""
 
 
 async def settle(context: Context, payment: str) -> None:
@@ -54,6 +53,5 @@ async def queue_settlements(frame: Frame, events: Sequence[Event]) -> None:
 
 JOBS = (
     JobSpec("subscriptions.settle", settle),
-    JobSpec("subscriptions.advance_due", advance_due, backoff=Backoff(retries=0), cron="* * * * * */10"),
+    JobSpec("subscriptions.advance_due", advance_due, cron="* * * * * */10"),
 )
-CONSUMER = Consumer("subscriptions", wants=SETTLED.__contains__, inside=queue_settlements)
