@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,33 @@ async def test_valkey_killed_under_way_changes_no_answer_and_its_return_is_notic
     assert sum(one["hits"] for one in stats["classes"]) == 4
     assert sum(one["errors"] for one in stats["classes"]) >= 12
     assert (await doctor(api))["state"] == "ok"
+
+
+async def test_valkey_that_hangs_holds_up_one_request_and_not_the_others(
+    own: tuple[httpx.AsyncClient, Any], valkey: Valkey
+) -> None:
+    """Stopped, it takes connections and never answers: timeouts end the one wait, the pause spares the others."""
+    api, cache = own
+    await api.put("/v1/catalog", json=CATALOG)
+    before = [(await api.get(path)).json() for path in PATHS]
+    waited: list[str] = []
+    look = cache.store.look
+
+    async def counted(key: str, *rest: Any) -> Any:
+        waited.append(key)
+        return await look(key, *rest)
+
+    cache.store.look = counted
+    now = time.monotonic()
+    cache._monotonic = lambda: now  # the pause does not end while the test is slow
+    pid = valkey.running()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert [(await api.get(path)).json() for path in PATHS] == before
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert len(waited) == 1
 
 
 async def test_without_a_cache_everything_is_read_from_the_database_and_said_so(

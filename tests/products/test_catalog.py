@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -176,3 +177,37 @@ def test_the_application_cannot_rewrite_what_a_member_bought(database: Cloned) -
                 connection.execute(f"UPDATE prices SET {column} = {column}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("DELETE FROM prices")
+
+
+async def test_a_catalog_with_too_many_prices_for_one_transaction_is_refused(api: httpx.AsyncClient) -> None:
+    price = room()["products"][0]["prices"][0]
+    products = [
+        {"key": f"p{n}", "name": "P", "kind": "room", "prices": [price | {"key": f"p{n}-{m}"} for m in range(50)]}
+        for n in range(41)
+    ]
+    answer = await api.put("/v1/catalog", json={"products": products})
+    assert (answer.status_code, answer.json()["code"]) == (400, "catalog_invalid")
+    assert "2,050 prices, and 2,000" in answer.json()["detail"]
+
+
+async def test_prices_are_listed_by_key_without_gap_or_repeat(api: httpx.AsyncClient) -> None:
+    catalog = room()
+    price = catalog["products"][0]["prices"][0]
+    catalog["products"][0]["prices"] = [price | {"key": f"room-{n:02}"} for n in range(23)]
+    await applied(api, catalog)
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await api.get("/v1/prices", params={"limit": 10, "sort": "-key", "cursor": cursor})).json()
+        seen += [one["key"] for one in page["items"]]
+        cursor = page["next"]
+    assert seen == [f"room-{n:02}" for n in range(22, -1, -1)]
+
+
+async def test_two_catalogs_at_once_leave_one_price_on_sale(api: httpx.AsyncClient) -> None:
+    await applied(api, room(100))
+    await asyncio.gather(*(applied(api, room(minor)) for minor in range(101, 109)))
+    active = (await api.get("/v1/prices", params={"status": "active"})).json()["items"]
+    assert len(active) == 1
+    archived = (await api.get("/v1/prices", params={"status": "archived"})).json()["items"]
+    assert len(archived) == 8

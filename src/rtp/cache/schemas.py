@@ -9,8 +9,8 @@ from msgspec import Meta, Struct, field
 from rtp.operations import Operation, read, write
 
 CacheClass = Literal["hot", "warm", "cold"]
-MAX_WARM = 500
-"""Keys that one request warms at most."""
+MAX_WARM = 100
+"""Keys that one request warms at most: it holds a transaction open meanwhile."""
 
 
 class ClassStats(Struct, kw_only=True):
@@ -56,7 +56,7 @@ class Warm(Struct, kw_only=True, forbid_unknown_fields=True):
 
     class_: CacheClass | None = field(name="class", default=None)
     after: Annotated[str, Meta(max_length=300)] = ""
-    limit: Annotated[int, Meta(ge=1, le=MAX_WARM)] = 100
+    limit: Annotated[int, Meta(ge=1, le=MAX_WARM)] = 50
 
 
 class Warmed(Struct, kw_only=True):

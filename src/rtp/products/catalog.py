@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rtp.db.frame import Frame
 from rtp.products import policy, repository
-from rtp.products.schemas import Catalog, CatalogChange, CatalogDiff, CatalogPrice, CatalogProduct, Price, Product
+from rtp.products.schemas import Catalog, CatalogChange, CatalogDiff, Price, Product
+
+HAPPENED = {"change": "updated", "replace": "archived", "archive": "archived", "restore": "restored"}
+"""What an event says of a row that was there, by the change."""
 
 
 async def plan(frame: Frame, catalog: Catalog, *, prune: bool = False) -> CatalogDiff:
@@ -28,51 +33,60 @@ async def apply(frame: Frame, catalog: Catalog, *, prune: bool = False) -> Catal
     products = {product.key: product for product in await repository.all_products(frame)}
     prices = {price.key: price for price in await repository.active_prices(frame)}
     found = policy.diff(catalog, list(products.values()), list(prices.values()), prune=prune)
-    declared = _Declared(catalog)
-    for change in found.changes:
-        if change.noun == "product":
-            products[change.key] = await _product(frame, change, declared, products.get(change.key))
-        else:
-            await _price(frame, change, declared, products, prices.get(change.key))
+    after = await _products(frame, _of("product", found), catalog, products)
+    await _prices(frame, _of("price", found), catalog, products | after, prices)
     frame.summary = {"changes": len(found.changes), "unchanged": found.unchanged, "kept": found.kept}
     return found
 
 
-class _Declared:
-    """The declared products and prices by their keys."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.products: dict[str, CatalogProduct] = {product.key: product for product in catalog.products}
-        self.prices: dict[str, tuple[str, CatalogPrice]] = {
-            price.key: (product.key, price) for product in catalog.products for price in product.prices
-        }
+def _of(noun: str, found: CatalogDiff) -> list[CatalogChange]:
+    return [change for change in found.changes if change.noun == noun]
 
 
-async def _product(frame: Frame, change: CatalogChange, declared: _Declared, before: Product | None) -> Product:
-    if before is None:
-        after = await repository.add_product(frame, declared.products[change.key])
-        frame.record("product.created", after.id, after.version, after=after)
-        return after
-    values = {name: new for name, (_, new) in change.fields.items()}
-    if change.action in ("archive", "restore"):
-        values["status"] = "archived" if change.action == "archive" else "active"
-    after = await repository.change_product(frame, before.id, **values)
-    verb = {"change": "updated", "archive": "archived", "restore": "restored"}[change.action]
-    frame.record(f"product.{verb}", after.id, after.version, before=before, after=after)
-    return after
+async def _products(
+    frame: Frame, changes: list[CatalogChange], catalog: Catalog, before: dict[str, Product]
+) -> dict[str, Product]:
+    """The products that were added or changed, by key."""
+    declared = {product.key: product for product in catalog.products}
+    new = [declared[change.key] for change in changes if change.action == "create"]
+    old = [change for change in changes if change.action != "create"]
+    added = await repository.add_products(frame, new)
+    changed = await repository.change_products(frame, [_changed(before[change.key], change) for change in old])
+    for product in added:
+        frame.record("product.created", product.id, product.version, after=product)
+    for change, product in zip(old, changed, strict=True):
+        event = f"product.{HAPPENED[change.action]}"
+        frame.record(event, product.id, product.version, before=before[change.key], after=product)
+    return {product.key: product for product in [*added, *changed]}
 
 
-async def _price(
-    frame: Frame, change: CatalogChange, declared: _Declared, products: dict[str, Product], before: Price | None
+async def _prices(
+    frame: Frame,
+    changes: list[CatalogChange],
+    catalog: Catalog,
+    products: dict[str, Product],
+    before: dict[str, Price],
 ) -> None:
-    if before is not None and change.action == "change":
-        after = await repository.change_price(frame, before.id, trial_days=declared.prices[change.key][1].trial_days)
-        frame.record("price.updated", after.id, after.version, before=before, after=after)
-        return
-    if before is not None:
-        archived = await repository.change_price(frame, before.id, status="archived")
-        frame.record("price.archived", archived.id, archived.version, before=before, after=archived)
-    if change.action != "archive":
-        product, price = declared.prices[change.key]
-        added = await repository.add_price(frame, products[product], price)
-        frame.record("price.created", added.id, added.version, after=added)
+    declared = {price.key: (product.key, price) for product in catalog.products for price in product.prices}
+    old = [change for change in changes if change.action != "create"]
+    new = [declared[change.key] for change in changes if change.action in ("create", "replace")]
+    # The old row of a key leaves first: only one of a key may be active.
+    changed = await repository.change_prices(frame, [_repriced(before[change.key], change) for change in old])
+    added = await repository.add_prices(frame, [(products[key], price) for key, price in new])
+    for change, price in zip(old, changed, strict=True):
+        event = f"price.{HAPPENED[change.action]}"
+        frame.record(event, price.id, price.version, before=before[change.key], after=price)
+    for price in added:
+        frame.record("price.created", price.id, price.version, after=price)
+
+
+def _changed(before: Product, change: CatalogChange) -> Product:
+    new = {name: values[1] for name, values in change.fields.items()}
+    status = {"archive": "archived", "restore": "active"}.get(change.action, before.status)
+    return msgspec.structs.replace(before, **new, status=status)
+
+
+def _repriced(before: Price, change: CatalogChange) -> Price:
+    if change.action == "change":
+        return msgspec.structs.replace(before, trial_days=change.fields["trial_days"][1])
+    return msgspec.structs.replace(before, status="archived")

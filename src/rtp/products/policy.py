@@ -14,11 +14,17 @@ SOLD = ("product", "amount", "interval", "interval_count")
 """Fields of a price that what a member bought consists of: changing one makes a new price."""
 
 
+MAX_PRICES = 2_000
+"""Prices that one catalog holds at most: it is applied in one transaction, and none lives longer than 2 s."""
+
+
 def check(catalog: Catalog) -> None:
-    """Refuse a catalog in which a key stands twice or a price is not more than zero.
+    """Refuse a catalog in which a key stands twice, a price is not more than zero, or there are too many prices.
 
     Raises: CatalogInvalid, with the path of every mistake.
     """
+    if (count := sum(len(product.prices) for product in catalog.products)) > MAX_PRICES:
+        raise CatalogInvalid(what=f"it holds {count:,} prices, and {MAX_PRICES:,} are the most")
     wrong: dict[str, str] = {}
     products: dict[str, str] = {}
     prices: dict[str, str] = {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, Select, insert, select, text, update
+import msgspec
+from sqlalchemy import Row, Select, insert, select, text
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
@@ -16,6 +19,23 @@ from rtp.products.model import prices, products
 from rtp.products.schemas import CatalogPrice, CatalogProduct, Kind, Price, Product, Status
 
 _PRICES = select(prices, products.c.key.label("product_key")).join(products, products.c.id == prices.c.product_id)
+T = TypeVar("T", Product, Price)
+_CHANGE_PRODUCTS = text(
+    """
+    UPDATE products p SET name = v.name, kind = v.kind, status = v.status, updated_at = :now, version = p.version + 1
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[]), CAST(:kinds AS text[]), CAST(:statuses AS text[]))
+        AS v(id, name, kind, status)
+    WHERE p.id = v.id RETURNING p.id, p.version
+    """
+)
+_CHANGE_PRICES = text(
+    """
+    UPDATE prices p SET trial_days = v.trial_days, status = v.status, updated_at = :now, version = p.version + 1
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:trials AS integer[]), CAST(:statuses AS text[]))
+        AS v(id, trial_days, status)
+    WHERE p.id = v.id RETURNING p.id, p.version
+    """
+)
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('rtp.catalog', 0))")
 
 
@@ -33,7 +53,7 @@ def to_product(row: Row[Any]) -> Product:
     )
 
 
-def to_price(row: Row[Any]) -> Price:
+def to_price(row: Any) -> Price:
     """A row, joined with its product's key, as the struct that leaves the repository."""
     return Price(
         id=ids.show("price", row.id),
@@ -128,58 +148,78 @@ async def page_prices(
     )
 
 
-async def add_product(frame: Frame, declared: CatalogProduct) -> Product:
-    """Insert a product."""
+async def add_products(frame: Frame, declared: Sequence[CatalogProduct]) -> list[Product]:
+    """Insert products, set-wise."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": frame.ids.uuid(),
+            "key": one.key,
+            "name": one.name,
+            "kind": one.kind,
+            "status": "active",
+            "version": 1,
+            "created_at": frame.now,
+            "updated_at": frame.now,
+        }
+        for one in declared
+    ]
+    if rows:
+        await frame.execute(insert(products), rows)
+    return [Product(**row | {"id": ids.show("prod", row["id"])}) for row in rows]
+
+
+async def add_prices(frame: Frame, declared: Sequence[tuple[Product, CatalogPrice]]) -> list[Price]:
+    """Insert prices, set-wise."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": frame.ids.uuid(),
+            "key": one.key,
+            "product_id": ids.parse("prod", product.id),
+            "amount": one.amount.amount,
+            "currency": one.amount.currency,
+            "interval": one.interval,
+            "interval_count": one.interval_count,
+            "trial_days": one.trial_days,
+            "status": "active",
+            "version": 1,
+            "created_at": frame.now,
+            "updated_at": frame.now,
+        }
+        for product, one in declared
+    ]
+    if rows:
+        await frame.execute(insert(prices), rows)
+    keys = [product.key for product, _ in declared]
+    return [to_price(SimpleNamespace(**row, product_key=key)) for row, key in zip(rows, keys, strict=True)]
+
+
+async def change_products(frame: Frame, wanted: Sequence[Product]) -> list[Product]:
+    """Write name, kind and status of products, set-wise; each takes its next version."""
     values = {
-        "id": frame.ids.uuid(),
-        "key": declared.key,
-        "name": declared.name,
-        "kind": declared.kind,
-        "status": "active",
-        "version": 1,
-        "created_at": frame.now,
-        "updated_at": frame.now,
+        "now": frame.now,
+        "ids": [ids.parse("prod", one.id) for one in wanted],
+        "names": [one.name for one in wanted],
+        "kinds": [one.kind for one in wanted],
+        "statuses": [one.status for one in wanted],
     }
-    return to_product((await frame.execute(insert(products).values(values).returning(products))).one())
+    versions = {row.id: row.version for row in await frame.all(_CHANGE_PRODUCTS, values)} if wanted else {}
+    return [_next(frame, one, versions[ids.parse("prod", one.id)]) for one in wanted]
 
 
-async def change_product(frame: Frame, product_id: str, **values: Any) -> Product:
-    """Change columns and take the next version."""
-    query = update(products).where(products.c.id == ids.parse("prod", product_id))
-    query = query.values(**values, updated_at=frame.now, version=products.c.version + 1).returning(products)
-    return to_product((await frame.execute(query)).one())
-
-
-async def add_price(frame: Frame, product: Product, declared: CatalogPrice) -> Price:
-    """Insert a price."""
+async def change_prices(frame: Frame, wanted: Sequence[Price]) -> list[Price]:
+    """Write status and trial of prices, set-wise; the database lets the application change nothing else of them."""
     values = {
-        "id": frame.ids.uuid(),
-        "key": declared.key,
-        "product_id": ids.parse("prod", product.id),
-        "amount": declared.amount.amount,
-        "currency": declared.amount.currency,
-        "interval": declared.interval,
-        "interval_count": declared.interval_count,
-        "trial_days": declared.trial_days,
-        "status": "active",
-        "version": 1,
-        "created_at": frame.now,
-        "updated_at": frame.now,
+        "now": frame.now,
+        "ids": [ids.parse("price", one.id) for one in wanted],
+        "trials": [one.trial_days for one in wanted],
+        "statuses": [one.status for one in wanted],
     }
-    await frame.execute(insert(prices).values(values))
-    return await _price_of(frame, values["id"])
+    versions = {row.id: row.version for row in await frame.all(_CHANGE_PRICES, values)} if wanted else {}
+    return [_next(frame, one, versions[ids.parse("price", one.id)]) for one in wanted]
 
 
-async def change_price(frame: Frame, price_id: str, **values: Any) -> Price:
-    """Change columns and take the next version; the database refuses all but status and trial."""
-    key = ids.parse("price", price_id)
-    query = update(prices).where(prices.c.id == key)
-    await frame.execute(query.values(**values, updated_at=frame.now, version=prices.c.version + 1))
-    return await _price_of(frame, key)
-
-
-async def _price_of(frame: Frame, price_id: Any) -> Price:
-    return to_price((await frame.execute(_PRICES.where(prices.c.id == price_id))).one())
+def _next(frame: Frame, one: T, version: int) -> T:
+    return msgspec.structs.replace(one, version=version, updated_at=frame.now)
 
 
 def _price(row: Row[Any] | None) -> Price | None:
