@@ -22,9 +22,10 @@ print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 
 
 def loaded(rtp: Any, *words: str, **env: str) -> list[str]:
+    unmeasured = {name: value for name, value in rtp.env.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *words],
-        env=rtp.env | env,
+        env=unmeasured | env,
         capture_output=True,
         text=True,
         check=True,

@@ -60,7 +60,10 @@ class Platform:
         """What the command line is started with."""
         ours = {"RTP_HOME": str(self.home), "RTP_CONFIG_HOME": str(self.home) + ".config"}
         path = os.pathsep.join(path for path in sys.path if path and "python3" not in Path(path).name)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RTP_", "XDG_"))}
+        left_out = (
+            ("RTP_", "XDG_", "COVERAGE_") if self.way.prefix else ("RTP_", "XDG_")
+        )  # others cannot write our data
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         return kept | {"PYTHONPATH": path} | ours | self.env
 
     def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:

@@ -23,7 +23,13 @@ from rtp.runtime.postgres import Postgres, log_end
 from rtp.runtime.valkey import Valkey, program
 
 START_SECONDS = 60.0
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "idle_in_transaction_session_timeout": "120s",  # a machine under load may pause a test that holds a frame
+}
 """A test database needs to survive nothing; crash tests run real instances of their own."""
 
 
