@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -137,7 +136,9 @@ def apply_plan(call: Call, plan_id: str, *, any_operation: bool = False) -> Resu
         call.say(_receipt(call, shown))
     _ask(call, _typed_value(call, shown.result if isinstance(shown.result, dict) else {}))
     op_id = new_id()
-    applying: Operation[Any, Any] = replace(op, method=plans.APPLY.method, path=plans.APPLY.path, body=None)
+    applying: Operation[Any, Any] = msgspec.structs.replace(
+        op, method=plans.APPLY.method, path=plans.APPLY.path, body=None
+    )
     at = {"plan": plan_id}
     intent = intent_of(call, applying, op_id, None, at, None)
     outcome = recorded(call, intent, lambda: call.client.write(applying, key=intent.key, op_id=op_id, at=at))

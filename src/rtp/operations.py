@@ -5,7 +5,6 @@ Each area lists its operations at the end of its `schemas.py`. The id is also th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import msgspec
@@ -18,8 +17,7 @@ Kind = Literal["read", "list", "write"]
 Media = Literal["json", "ndjson"]
 
 
-@dataclass(frozen=True)
-class Operation(Generic[B, R]):
+class Operation(msgspec.Struct, Generic[B, R], frozen=True):
     """One entry of the API: `body` and `returns` are msgspec types; a list returns the type of one item.
 
     `money` makes the Idempotency-Key required. `status` is the HTTP status of success. `media` says how the body

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from rtp.kit.currencies import EXPONENTS
+
+if TYPE_CHECKING:
+    from fractions import Fraction  # a millisecond that a command line does not need
 
 MAX_AMOUNT = 2**53 - 1
 """Largest amount in minor units: what every JSON reader keeps exactly."""
