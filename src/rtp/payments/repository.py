@@ -83,6 +83,12 @@ async def add(
     return to_payment((await frame.execute(insert(payments).values(values).returning(payments))).one())
 
 
+async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:
+    """The newest of a member."""
+    query = select(payments).where(payments.c.user_id == user_id).order_by(payments.c.id.desc()).limit(limit)
+    return [to_payment(row) for row in await frame.all(query)]
+
+
 async def change(frame: Frame, payment_id: UUID, **values: Any) -> Payment:
     """Change columns and take the next version."""
     query = update(payments).where(payments.c.id == payment_id)

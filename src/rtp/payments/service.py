@@ -123,6 +123,11 @@ async def find(frame: Frame, key: str) -> Payment:
     return await _find(frame, key)
 
 
+async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:
+    """The newest payments of a member."""
+    return await repository.newest(frame, user_id, limit)
+
+
 async def page(frame: Frame, page: PageRequest, *, user: str = "", state: PaymentState | None = None) -> Page[Payment]:
     """One page of payments.
 

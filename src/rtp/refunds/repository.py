@@ -64,6 +64,12 @@ async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, reaso
     return to_refund((await frame.execute(insert(refunds).values(values).returning(refunds))).one())
 
 
+async def newest(frame: Frame, user_id: int, limit: int) -> list[Refund]:
+    """The newest of a member."""
+    query = select(refunds).where(refunds.c.user_id == user_id).order_by(refunds.c.id.desc()).limit(limit)
+    return [to_refund(row) for row in await frame.all(query)]
+
+
 async def change(frame: Frame, refund_id: UUID, **values: Any) -> Refund:
     """Change columns and take the next version."""
     query = update(refunds).where(refunds.c.id == refund_id)

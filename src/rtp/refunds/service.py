@@ -92,6 +92,11 @@ async def of_payment(frame: Frame, payment_key: str) -> list[Refund]:
     return await repository.of_payment(frame, payments.id_of(payment_key))
 
 
+async def newest(frame: Frame, user_id: int, limit: int) -> list[Refund]:
+    """The newest refunds of a member."""
+    return await repository.newest(frame, user_id, limit)
+
+
 async def page(frame: Frame, page: PageRequest, *, user: str = "", state: RefundState | None = None) -> Page[Refund]:
     """One page of refunds.
 

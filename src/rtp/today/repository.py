@@ -52,7 +52,8 @@ _COUNTS = text(
         (SELECT count(*) FROM refunds WHERE state = 'unknown') AS refunds_unknown,
         (SELECT count(*) FROM subscriptions WHERE status = 'trialing'
             AND trial_end BETWEEN :now AND CAST(:now AS timestamptz) + interval '1 day') AS trials_ending,
-        (SELECT count(*) FROM subscriptions WHERE due_at <= CAST(:now AS timestamptz) + interval '1 day') AS due,
+        (SELECT count(*) FROM subscriptions WHERE due_at <= CAST(:now AS timestamptz) + interval '1 day'
+            AND status IN ('trialing', 'active', 'past_due') AND NOT cancel_at_period_end) AS due,
         (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS dead,
         (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'
             AND (scheduled_at IS NULL OR scheduled_at <= now())) AS waiting

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from rtp.kit.money import Money
 from rtp.kit.text import Email, Long, Short, Zone
 from rtp.operations import listing, read, write
 from rtp.subscriptions.schemas import Service
@@ -39,10 +40,43 @@ class Note(Struct, kw_only=True):
     created_at: datetime
 
 
+class NextCharge(Struct, kw_only=True):
+    """What a member is charged next, and when."""
+
+    at: datetime
+    amount: Money
+    price: str
+
+
+class PaymentLine(Struct, kw_only=True):
+    """A payment as the support page shows it."""
+
+    id: str
+    amount: Money
+    refundable: Money
+    state: str
+    purpose: str
+    created_at: datetime
+
+
+class RefundLine(Struct, kw_only=True):
+    """A refund as the support page shows it."""
+
+    id: str
+    payment_id: str
+    amount: Money
+    state: str
+    reason: str
+    created_at: datetime
+
+
 class UserDetail(User, kw_only=True):
-    """The support page of one member: services open to them and why, the next charge, what staff noted."""
+    """The support page of one member: services and why each is open, the next charge, the newest money, notes."""
 
     services: list[Service] = []
+    next_charge: NextCharge | None = None
+    payments: list[PaymentLine] = []
+    refunds: list[RefundLine] = []
     notes: list[Note] = []
 
 
