@@ -18,6 +18,8 @@ from rtp.settings import Settings
 
 LOW_MB = 2_000
 FULL_MB = 300
+WAYS_OUT = {"behind": "rtp db migrate", "dirty": "rtp db apply --resume"}
+"""By the state of the schema that keeps the API from being ready."""
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -34,7 +36,7 @@ def processes(instance: Instance, settings: Settings) -> list[Check]:
     unwell = [row for row in status.services if row.state not in ("up", "external")]
     if not unwell:
         return [Check(name="processes", state="ok", detail=f"{len(status.services)} services run")]
-    fixes = {"api": "rtp db migrate" if status.schema == "behind" else "rtp logs api"}
+    fixes = {"api": WAYS_OUT.get(status.schema, "rtp logs api")}
     return [
         Check(
             name=f"process {row.name}",

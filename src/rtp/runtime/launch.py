@@ -118,7 +118,7 @@ def _wait(instance: Instance, deadline: float, seconds: float) -> Status:
     """Wait until the running instance has nothing in starting any more."""
     while True:
         found = status(instance)
-        if found.started or found.state == "healthy":
+        if found.started:
             return found
         if time.monotonic() >= deadline:
             waiting = ", ".join(f"{row.name} ({row.state})" for row in found.services if row.state not in state.WELL)

@@ -244,7 +244,8 @@ ROWS = (
         "worker", "rtp_server.worker", lambda _: False, lambda site, pre: [ForkedService(site, pre, "worker", "worker")]
     ),
 )
-STOP_ORDER = ("api", "worker", "provider", "preloader", "valkey", "postgres")
+STOP_STAGES = (("api",), ("worker",), ("provider", "preloader"), ("valkey", "postgres"))
+"""Who is ended together: nobody before those who still need him."""
 
 
 def available(row: Row) -> bool:

@@ -19,7 +19,7 @@ from rtp.runtime.instance import Instance
 from rtp.runtime.keeper import Keeper
 from rtp.runtime.preloader import Preloader, PreloaderGone
 from rtp.runtime.report import Report, Reporter
-from rtp.runtime.services import ROWS, STOP_ORDER, Row, available, reap
+from rtp.runtime.services import ROWS, STOP_STAGES, Row, available, reap
 from rtp.runtime.site import Site
 from rtp.runtime.state import WELL, Board, ServiceState, Status, now
 from rtp.settings import load
@@ -46,9 +46,9 @@ class Supervisor:
         self.board.listen(lambda row: self.report(Report(service=row)))
         self.board.listen(tell)
         self.board.add("supervisor", rtp.__version__)
-        self.board.set("supervisor", "up", pid=os.getpid())
         for row in ROWS:
             self._add(row)
+        self.board.set("supervisor", "up", pid=os.getpid())  # after the others: alone it would pass for healthy
         stop_orphans = asyncio.create_task(every(HOUSEKEEPING_SECONDS, self._housekeeping))
         tasks = [asyncio.create_task(keeper.keep()) for keeper in self.keepers.values()]
         tasks += [stop_orphans, asyncio.create_task(self._prepare()), asyncio.create_task(self._announce())]
@@ -122,15 +122,18 @@ class Supervisor:
             await asyncio.to_thread(logs.rotate, path)
 
     async def _stop_all(self) -> None:
-        for name in (service for kind in STOP_ORDER for service in self.keepers if service.partition("-")[0] == kind):
-            keeper = self.keepers[name]
-            if keeper.pid is not None:
-                await asyncio.to_thread(adopt.end, keeper.pid, keeper.service.stop_steps)
-                reap(keeper.pid)
-            self.board.set(name, "down")
+        for stage in STOP_STAGES:
+            kept = [keeper for name, keeper in self.keepers.items() if name.partition("-")[0] in stage]
+            await asyncio.gather(*(self._stop(keeper) for keeper in kept))
         self.preloader.close()
         await asyncio.to_thread(stopping.end_leftovers, self.site.instance)
         self.board.set("supervisor", "down")
+
+    async def _stop(self, keeper: Keeper) -> None:
+        if keeper.pid is not None:
+            await asyncio.to_thread(adopt.end, keeper.pid, keeper.service.stop_steps)
+            reap(keeper.pid)
+        self.board.set(keeper.service.name, "down")
 
 
 def _first_status(place: Site) -> Status:
