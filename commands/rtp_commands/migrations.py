@@ -48,7 +48,7 @@ def status(call: Call) -> Result:
     """
     found: MigrationStatus = call.read(schemas.STATUS)
     code = ExitCode.OK if found.state == "current" else ExitCode.CHECK_FAILED
-    return Result(found, code, f"On the way out: {found.hint}" if found.hint else "")
+    return Result(found, code, f"Next: {found.hint}" if found.hint else "")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rtp.events import service as events
 from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
-from rtp.migrations import schema
+from rtp.migrations import service as migrations
 
 LATE_SECONDS = 30
 """An event that a consumer has not had for so long is late."""
@@ -26,11 +26,11 @@ _PROTECTED = text(
 
 async def all_checks(frame: Frame) -> list[Check]:
     """Every check, in the order an operator reads them."""
-    migrations = await _migrations(frame)
-    if migrations.state != "ok":
-        return [migrations]  # the others may ask for tables that are not there yet
+    schema = await _migrations(frame)
+    if schema.state != "ok":
+        return [schema]  # the others may ask for tables that are not there yet
     return [
-        migrations,
+        schema,
         await _append_only(frame),
         await _queue(frame),
         await _dead_letters(frame),
@@ -41,7 +41,7 @@ async def all_checks(frame: Frame) -> list[Check]:
 
 
 async def _migrations(frame: Frame) -> Check:
-    state = await schema.state(frame.connection)
+    state = await migrations.state(frame.connection)
     if state.state == "current":
         return Check(name="migrations", state="ok", detail=f"at {state.current}")
     return Check(name="migrations", state="failed", detail=f"at {state.current}, wanted {state.wanted}", fix=state.fix)

@@ -72,6 +72,11 @@ def create(connection: Connection, *, app_role: str, target: str = "head", scrip
             repository.protect(connection, app_role)
 
 
+async def state(connection: AsyncConnection) -> SchemaState:
+    """Which version the connected database has, and what that is to us."""
+    return await schema.state(connection)
+
+
 async def status(connection: AsyncConnection) -> MigrationStatus:
     """Where the database is, and what to do about it."""
     return await connection.run_sync(read_status)
