@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import httpx
 
+from rtp.db.frames import Frames
+from rtp.payments import jobs as payment_jobs
+from rtp.payments.fakes import FakeProvider
+from rtp.testing import money
+
 ADA = {"email": "Ada@Example.com", "name": "Ada Lovelace", "timezone": "Europe/London"}
 
 
@@ -138,3 +143,16 @@ async def test_bad_input_names_the_field_and_writes_nothing(api: httpx.AsyncClie
         assert answer.status_code == 400, answer.text
         assert field in answer.json()["fields"], answer.text
     assert (await api.get("/v1/users")).json()["items"] == []
+
+
+async def test_a_search_by_what_was_bought_or_by_the_provider_s_reference_finds_its_member(
+    api: httpx.AsyncClient, frames: Frames
+) -> None:
+    provider = FakeProvider()
+    payment = await money.captured_payment(frames, provider, payment_jobs.JOBS)
+    await api.post("/v1/users", json=ADA | {"email": "other@example.com"})
+    for search in (payment.id, payment.provider_ref, payment.user_id):
+        found = (await api.get("/v1/users", params={"search": search})).json()["items"]
+        assert [user["id"] for user in found] == [payment.user_id], search
+    nobody = payment.id[:-1] + ("0" if payment.id[-1] != "0" else "2")
+    assert (await api.get("/v1/users", params={"search": nobody})).json()["items"] == []

@@ -9,11 +9,16 @@ from litestar.params import QueryParameter
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.operations import Page
-from rtp.users import importing, schemas, service, support
+from rtp.users import finding, importing, schemas, service, support
 from rtp.users.schemas import CreateNote, CreateUser, ImportResult, Note, UpdateUser, User, UserDetail, UserStatus
 from rtp_server.operation import operation
 
-Search = Annotated[str, QueryParameter(max_length=200, description="Part of an e-mail or name.")]
+Search = Annotated[
+    str,
+    QueryParameter(
+        max_length=200, description="Part of an e-mail or name; or the id or provider reference of what they bought."
+    ),
+]
 Price = Annotated[str, QueryParameter(max_length=100, description="Only who has a live subscription at this price.")]
 
 
@@ -28,13 +33,15 @@ async def list_users(
     frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None, price: Price = ""
 ) -> Page[User]:
     """List members."""
-    return await service.page(frame, page, search=search, status=status, price=price)
+    return await finding.page(frame, page, search=search, status=status, price=price)
 
 
 @operation(schemas.EXPORT)
-async def export(frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None) -> Page[User]:
+async def export(
+    frame: Frame, page: PageRequest, search: Search = "", status: UserStatus | None = None, price: Price = ""
+) -> Page[User]:
     """Export members, page by page."""
-    return await service.page(frame, page, search=search, status=status)
+    return await finding.page(frame, page, search=search, status=status, price=price)
 
 
 @operation(schemas.SHOW)

@@ -123,6 +123,20 @@ async def find(frame: Frame, key: str) -> Payment:
     return await _find(frame, key)
 
 
+async def owner(frame: Frame, key: str) -> int | None:
+    """The member whose it is, or None.
+
+    Raises: WrongId.
+    """
+    found = await repository.find(frame, ids.parse("pay", key))
+    return None if found is None else ids.parse_user(found.user_id)
+
+
+async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:
+    """The member behind a reference of the provider."""
+    return await repository.user_of_provider_ref(frame, ref)
+
+
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:
     """The newest payments of a member."""
     return await repository.newest(frame, user_id, limit)

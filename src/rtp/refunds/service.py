@@ -92,6 +92,20 @@ async def of_payment(frame: Frame, payment_key: str) -> list[Refund]:
     return await repository.of_payment(frame, payments.id_of(payment_key))
 
 
+async def owner(frame: Frame, key: str) -> int | None:
+    """The member whose it is, or None.
+
+    Raises: WrongId.
+    """
+    found = await repository.find(frame, ids.parse("rfd", key))
+    return None if found is None else ids.parse_user(found.user_id)
+
+
+async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:
+    """The member behind a reference of the provider."""
+    return await repository.user_of_provider_ref(frame, ref)
+
+
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Refund]:
     """The newest refunds of a member."""
     return await repository.newest(frame, user_id, limit)

@@ -182,6 +182,15 @@ async def services_of(frame: Frame, user_id: int) -> list[Service]:
     return services
 
 
+async def owner(frame: Frame, key: str) -> int | None:
+    """The member whose it is, or None.
+
+    Raises: WrongId.
+    """
+    held = await repository.find(frame, ids.parse("sub", key))
+    return None if held is None else held.member
+
+
 async def active_count(frame: Frame) -> int:
     """How many subscriptions are trialing, active or past due."""
     counts = await repository.counts(frame)

@@ -99,26 +99,26 @@ async def change(frame: Frame, user_id: int, **values: Any) -> User:
 
 _SUBSCRIBED = text(
     """
-    EXISTS (
-        SELECT 1 FROM subscriptions s WHERE s.user_id = users.id AND s.price_key = :price
-            AND s.status IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused')
-    )
+    EXISTS (SELECT 1 FROM subscriptions s WHERE s.user_id = users.id AND s.price_key = :price
+        AND s.status IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused'))
     """
 )
 
 
 async def page(
-    frame: Frame, page: PageRequest, *, search: str, status: UserStatus | None, price: str = ""
+    frame: Frame, page: PageRequest, *, search: str, status: UserStatus | None, price: str, only: int | None
 ) -> Page[User]:
-    """One page of users."""
+    """One page of users; `only` is the one member that a search by id found."""
     query = select(users).where(_ALIVE)
+    if only is not None:
+        query = query.where(users.c.id == only)
+    elif search:
+        pattern = "%" + search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        query = query.where((func.lower(users.c.email) + " " + func.lower(users.c.name)).like(pattern))
     if status is not None:
         query = query.where(users.c.status == status)
     if price:
         query = query.where(_SUBSCRIBED.bindparams(price=price))
-    if search:
-        pattern = "%" + search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        query = query.where((func.lower(users.c.email) + " " + func.lower(users.c.name)).like(pattern))
     return await page_of(
         frame,
         page,

@@ -8,12 +8,10 @@ from typing import Any
 from msgspec import UNSET
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest
 from rtp.kit import ids
-from rtp.operations import Page
 from rtp.users import policy, repository
 from rtp.users.errors import EmailTaken, UserNotFound
-from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserStatus
+from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User
 
 
 async def resolve(frame: Frame, key: str, *, lock: bool = False) -> User:
@@ -102,13 +100,6 @@ async def note(frame: Frame, key: str, request: CreateNote) -> Note:
     added = await repository.add_note(frame, user_id, request.text)
     frame.record("user.noted", user.id, user.version, user_id=user_id, after=added)
     return added
-
-
-async def page(
-    frame: Frame, page: PageRequest, *, search: str = "", status: UserStatus | None = None, price: str = ""
-) -> Page[User]:
-    """One page of members; `price` leaves those who have a live subscription at it."""
-    return await repository.page(frame, page, search=search, status=status, price=price)
 
 
 async def _move(frame: Frame, key: str, event: str) -> User:
