@@ -14,7 +14,7 @@ from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Listing, Result, listing, read
 
 app = typer.Typer()
-COLUMNS = ("user_id", "product", "open", "why", "until", "source_id")
+COLUMNS = ("user_id", "product", "open", "why", "until")
 
 Product = Annotated[str | None, typer.Option("--product", metavar="PRODUCT", help="Only of this product.")]
 Open = Annotated[bool | None, typer.Option("--open/--closed", help="Only what is open now, or only what is not.")]

@@ -84,7 +84,7 @@ class EndedUnknown(RtpError):
 
 
 class EndedFailed(RtpError):
-    """{what} ended {state}."""
+    """{what} ended {state}{why}."""
 
     status = 422
     exit_code = ExitCode.REFUSED

@@ -26,7 +26,8 @@ class Severity(Enum):
 class Waiting(Struct, frozen=True, kw_only=True):
     """How a write whose work goes on is waited for: an operation to look again, and what its state means.
 
-    `param` is the name in the operation's path; the resource's `id` fills it.
+    `param` is the name in the operation's path; the resource's `id` fills it; `why` names the field that
+    holds the reason of a failure.
     """
 
     operation: AnyOperation
@@ -35,6 +36,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     failed: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     field: str = "state"
+    why: str = ""
 
 
 class Leaf(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Listing, Result, Severity, Waiting, listing, read, write
 
 app = typer.Typer()
-COLUMNS = ("id", "user_id", "price", "amount", "status", "period_end")
+COLUMNS = ("id", "user_id", "product", "status")
 
 PAID = Waiting(
     operation=schemas.SHOW,
@@ -29,6 +29,7 @@ PAID = Waiting(
     done=frozenset({"succeeded", "none"}),
     failed=frozenset({"failed"}),
     field="payment_state",
+    why="payment_failure",
 )
 Key = Annotated[
     str,
@@ -101,14 +102,14 @@ def create(call: Call, user: arguments.User, price: NewPrice, card: Card = None)
 @write(
     schemas.CANCEL,
     severity=Severity.MODERATE,
-    reversible="rtp subscriptions resume ID, until the period has ended; final with --now",
+    reversible="rtp subscriptions resume ID",
 )
 def cancel(
     call: Call,
     subscription: Key,
     now: Annotated[bool, typer.Option("--now", help="Close it at once; what is paid is not returned.")] = False,
 ) -> Subscription:
-    """End a subscription at the end of what is paid for, or now.
+    """End a subscription at the end of what is paid for, until when it can be resumed; or now, which is final.
 
     Examples:
         rtp subscriptions cancel sub_01J9ZK3V5W8X2Y4A6B7C8D9E0F --reason "moves to another room"
@@ -132,7 +133,7 @@ def pause(call: Call, subscription: Key) -> Subscription:
 @app.command()
 @write(
     schemas.RESUME,
-    reversible="rtp subscriptions pause ID, or rtp subscriptions cancel ID",
+    reversible="rtp subscriptions pause ID",
     waiting=PAID,
     side_effects="charges the card when nothing paid was left",
 )

@@ -117,7 +117,9 @@ def await_end(call: Call, waiting: Waiting, value: Any) -> Any:
         _pause.wait(PAUSE)
         value = call.client.read(waiting.operation, **{waiting.param: value.id})
     if state in waiting.failed:
-        raise EndedFailed(what=value.id, state=state, hint=_look(call, value.id))
+        reason = getattr(value, waiting.why) if waiting.why else ""
+        why = f": {reason}" if reason else ""
+        raise EndedFailed(what=value.id, state=state, why=why, hint=_look(call, value.id))
     return value
 
 

@@ -65,11 +65,15 @@ class World:
     async def at(self, when: datetime | str) -> None:
         """Let time pass, and the worker do what has fallen due."""
         self.clock.instant = when if isinstance(when, datetime) else datetime.fromisoformat(when).replace(tzinfo=UTC)
+        await self.look()
+        await self.work()
+
+    async def look(self) -> None:
+        """What the worker does every few seconds."""
         context = Context(
             frames=self.frames, settings=Settings(), trace=trace.start(), name="subscriptions.advance_due"
         )
         await jobs.advance_due(context)
-        await self.work()
 
     async def pass_(self, **span: float) -> None:
         """Let a span of time pass."""

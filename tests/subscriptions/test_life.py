@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from rtp.entitlements import service as entitlements
 from rtp.entitlements.schemas import Decision
 from rtp.errors import RtpError
+from rtp.kit import ids
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
@@ -274,6 +278,26 @@ async def test_a_due_subscription_is_charged_once_however_often_the_worker_looks
     for _ in range(3):
         await world.at(held.period_end)
     assert len(await charges(world)) == 2
+
+
+async def test_two_workers_at_the_same_due_subscriptions_charge_each_once(world: World) -> None:
+    ada, bob = await world.subscribe("alerts-monthly"), await world.subscribe("alerts-monthly", user="bob@example.com")
+    assert ada.period_end == bob.period_end
+    world.clock.instant = ada.period_end
+    await asyncio.gather(*(world.look() for _ in range(4)))
+    await world.work()
+    assert len(await charges(world)) == 4
+
+
+async def test_one_subscription_that_cannot_be_advanced_stops_no_other(world: World) -> None:
+    ada, bob = await world.subscribe("alerts-monthly"), await world.subscribe("alerts-monthly", user="bob@example.com")
+    async with world.writing() as frame:
+        await frame.execute(text("UPDATE subscriptions SET zone = 'UTC', payment_method_id = :none WHERE id = :id"),
+                            {"none": uuid4(), "id": ids.parse("sub", ada.id)})  # fmt: skip
+    await world.at(ada.period_end)
+    assert (await world.show(bob.id)).period_end > bob.period_end
+    held = await world.show(ada.id)
+    assert (held.status, held.due_at) == ("active", ada.period_end + timedelta(hours=1))
 
 
 async def test_what_is_being_charged_is_not_canceled_paused_or_renewed(world: World) -> None:

@@ -200,6 +200,18 @@ async def test_the_same_import_again_creates_and_charges_nothing(shop: httpx.Asy
     assert len((await shop.get("/v1/payments")).json()["items"]) == 5
 
 
+async def test_two_imports_of_the_same_rows_at_once_subscribe_and_charge_each_member_once(
+    shop: httpx.AsyncClient,
+) -> None:
+    rows = [(f"m{n}@example.com", "alerts-monthly", "visa") for n in range(5)]
+    both = await asyncio.gather(imported(shop, "k1", *rows), imported(shop, "k2", *rows))
+    assert sum(result["created"] for result in both) == 5
+    assert sum(result["charged"] for result in both) == 5
+    listed = (await shop.get("/v1/subscriptions")).json()["items"]
+    paid = (await shop.get("/v1/payments")).json()["items"]
+    assert sorted(one["source"] for one in paid) == sorted(one["id"] for one in listed)
+
+
 async def test_an_import_leaves_an_event_for_each_member_and_one_audit_row(shop: httpx.AsyncClient) -> None:
     await imported(shop, "k1", *((f"m{n}@example.com", "alerts-monthly", "visa") for n in range(5)))
     for type in ("subscription.created", "payment.created", "entitlement.closed"):

@@ -54,7 +54,7 @@ async def _charge(frame: Frame, held: Held, method: PaymentMethod) -> Held:
 
 async def _wait(frame: Frame, held: Held) -> Held | None:
     if held.payment_state == "pending" and held.payment_id is not None:
-        settled = await settling.settle(frame, held, await payments.lock(frame, held.payment_id))
+        settled = await settling.settle(frame, held, await payments.find(frame, held.payment_id))
         if settled is not None:
             return settled
     later = frame.now + policy.LOOK_AGAIN

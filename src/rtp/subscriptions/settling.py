@@ -14,7 +14,7 @@ async def payment_settled(frame: Frame, key: str) -> Held | None:
 
     Raises: PaymentNotFound, SubscriptionNotFound.
     """
-    payment = await payments.lock(frame, key)
+    payment = await payments.find(frame, key)
     held = await moves.lock(frame, payment.source)
     if held.payment_id != payment.id or held.payment_state != "pending":
         return None
