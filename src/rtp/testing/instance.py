@@ -62,8 +62,8 @@ class RunningInstance:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[RunningInstance]:
-    """Start a throwaway instance and end it with the block.
+def running(folder: Path, **env: str) -> Iterator[RunningInstance]:
+    """Start a throwaway instance, with more settings where given, and end it with the block.
 
     Raises: InstanceDidNotStart, with what it said.
     """
@@ -74,7 +74,7 @@ def running(folder: Path) -> Iterator[RunningInstance]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=clean_environment(folder),
+            env=clean_environment(folder) | env,
             text=True,
         )
     with process:

@@ -1,0 +1,182 @@
+"""Refunds on a real platform whose processes are killed under way: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rtp.payments import http_provider
+from rtp.payments.ports import ProviderRefund
+from rtp.settings import load
+from rtp.testing.instance import RunningInstance, running
+
+CATALOG = """
+currency: USD
+products:
+  - key: room
+    name: Room
+    kind: room
+    prices:
+      - {key: room-monthly, amount: "100.00", interval: month}
+"""
+SECONDS = 120.0
+UNDER_WAY = {"created", "submitted", "pending", "unknown"}
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[RunningInstance]:
+    with running(tmp_path) as started:
+        yield started
+
+
+def eventually(what: str, condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"this did not come true: {what}"
+        time.sleep(0.1)
+    return found
+
+
+def paid(platform: RunningInstance) -> str:
+    """A captured payment of 100.00."""
+    catalog = platform.folder / "catalog.yaml"
+    catalog.write_text(CATALOG)
+    platform.json("catalog", "apply", str(catalog))
+    platform.json("users", "create", "ada@example.com", "--name", "Ada")
+    made = platform("subscriptions", "create", "ada@example.com", "--price", "room-monthly", "--card", "visa")
+    assert made.returncode == 0, made.stderr
+    [payment] = platform.json("payments", "list", "--user", "ada@example.com")
+    assert (payment["state"], payment["captured"]["amount"]) == ("succeeded", 10_000)
+    return str(payment["id"])
+
+
+def pid_of(platform: RunningInstance, service: str) -> int | None:
+    done = platform("status", "-o", "json")
+    services = json.loads(done.stdout)["services"]
+    pid = next(item["pid"] for item in services if item["name"].startswith(service))
+    return int(pid) if pid else None
+
+
+def kill(platform: RunningInstance, service: str) -> int:
+    """Kill a service that runs; its pid."""
+    pid = eventually(f"{service} runs", lambda: pid_of(platform, service))
+    os.kill(pid, signal.SIGKILL)
+    eventually(f"{service} is another process", lambda: pid_of(platform, service) not in {pid, None})
+    return int(pid)
+
+
+def issue(platform: RunningInstance, payment: str, number: int) -> str:
+    """Send one meant refund of 10.00 under its own key until it is answered; the answer's code, or `taken`."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.post(
+                f"{platform.url}/v1/payments/{payment}/refunds",
+                json={"amount": 1000, "reason": "duplicate", "again": True},
+                headers={"Authorization": f"Bearer {platform.token}", "Idempotency-Key": f"k{number}"},
+                timeout=10,
+            )
+        except httpx.TransportError:
+            time.sleep(0.1)
+            continue
+        if answer.status_code == 201:
+            return "taken"
+        problem = answer.json()
+        if not problem.get("retryable"):
+            return str(problem["code"])
+        time.sleep(0.05)
+    raise AssertionError(f"refund {number} was never answered")
+
+
+def settled(platform: RunningInstance) -> list[dict[str, Any]]:
+    def all_settled() -> Any:
+        refunds = platform.json("refunds", "list", "--limit", "200")
+        return [] if any(item["state"] in UNDER_WAY for item in refunds) else refunds
+
+    return list(eventually("every refund is settled", all_settled))
+
+
+def provider_refunds(platform: RunningInstance) -> list[ProviderRefund]:
+    url = (platform.home / "data" / "sandbox" / "url").read_text().strip()
+    settings = load({"RTP_HOME": str(platform.home), "RTP_PROVIDER_URL": url})
+
+    async def ask() -> list[ProviderRefund]:
+        provider = http_provider.connect(settings)
+        try:
+            return await provider.list_refunds(datetime(2020, 1, 1, tzinfo=UTC))
+        finally:
+            await provider.close()
+
+    return asyncio.run(ask())
+
+
+def agree(platform: RunningInstance) -> None:
+    """Ten refunds succeeded, the provider's record equals ours, and the ledger holds."""
+    ours = settled(platform)
+    assert [item["state"] for item in ours] == ["succeeded"] * 10
+    theirs = provider_refunds(platform)
+    assert sorted((item.key, item.amount.amount) for item in theirs) == sorted(
+        (item["id"], item["amount"]["amount"]) for item in ours
+    )
+    assert platform.json("ledger", "check")["state"] == "held"
+
+
+@pytest.mark.prove("kills", sample=True)
+@pytest.mark.parametrize("service", ["worker", "provider"])
+def test_a_service_killed_five_times_under_one_hundred_refunds_does_nothing_twice_and_loses_nothing(
+    platform: RunningInstance, service: str
+) -> None:
+    payment = paid(platform)
+    with ThreadPoolExecutor(max_workers=20) as pool:
+        answers = [pool.submit(issue, platform, payment, number) for number in range(100)]
+        for _ in range(5):
+            kill(platform, service)
+        codes = [answer.result() for answer in answers]
+    assert codes.count("taken") == 10
+    assert set(codes) == {"taken", "refund_exceeds_captured"}
+    agree(platform)
+
+
+@pytest.mark.prove("kills")
+def test_the_api_killed_under_one_hundred_refunds_answers_each_key_once(platform: RunningInstance) -> None:
+    payment = paid(platform)
+    with ThreadPoolExecutor(max_workers=20) as pool:
+        answers = [pool.submit(issue, platform, payment, number) for number in range(100)]
+        kill(platform, "api")
+        codes = [answer.result() for answer in answers]
+    assert codes.count("taken") == 10
+    agree(platform)
+
+
+@pytest.mark.prove("kills", sample=True)
+def test_a_command_whose_connection_dies_after_the_commit_exits_9_and_its_retry_prints_the_same_refund(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, RTP_FAILPOINT="api.after_commit:4") as platform:
+        payment = paid(platform)
+        lost = platform("refunds", "issue", payment, "--amount", "25.00", "--reason", "duplicate", "-o", "json")
+        assert lost.returncode == 9, (lost.stdout, lost.stderr)
+        assert lost.stdout == ""
+        found = re.search(r"rtp retry (op_[0-9A-Z]{26})", lost.stderr)
+        assert found is not None, lost.stderr
+        eventually("the API is back", lambda: platform("status").returncode == 0)
+        again = platform("retry", found[1], "-o", "json")
+        assert again.returncode == 0, again.stderr
+        assert "replayed" in again.stderr
+        refund = json.loads(again.stdout)
+        eventually("it is settled", lambda: platform.json("refunds", "show", refund["id"])["state"] == "succeeded")
+        assert [item["id"] for item in platform.json("refunds", "list")] == [refund["id"]]
+        assert [item.key for item in provider_refunds(platform)] == [refund["id"]]
+        assert platform.json("ledger", "check")["state"] == "held"
