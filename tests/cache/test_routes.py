@@ -152,10 +152,13 @@ async def test_warming_makes_every_first_read_a_hit(api: httpx.AsyncClient) -> N
 async def test_warming_goes_on_where_it_ended_and_can_be_one_class(api: httpx.AsyncClient) -> None:
     await api.put("/v1/catalog", json=catalog(100))
     first = (await api.post("/v1/cache/warm", json={"limit": 1})).json()
-    assert first == {"done": 1, "left": 1, "next": "prices.show:room-monthly"}
+    assert first == {"done": 1, "left": 1, "next": "products|prices.show:room-monthly"}
     second = (await api.post("/v1/cache/warm", json={"limit": 1, "after": first["next"]})).json()
     assert second == {"done": 1, "left": 0, "next": None}
     assert (await api.post("/v1/cache/warm", json={"class": "cold"})).json()["done"] == 0
+    for after in ("nowhere|x", "entitlements|x", "products"):
+        answer = await api.post("/v1/cache/warm", json={"after": after})
+        assert answer.status_code == (200 if after == "products" else 400), answer.text
 
 
 async def test_warming_again_brings_what_is_new(api: httpx.AsyncClient) -> None:

@@ -6,43 +6,46 @@ from pathlib import Path
 
 from rtp.testing.instance import RunningInstance
 
-SHIPPED = str(Path(__file__).parents[2] / "examples" / "catalog.yaml")
+SHIPPED = Path(__file__).parents[2] / "examples" / "catalog.yaml"
 
 
 def test_a_catalog_is_planned_applied_once_changed_and_read_through_a_warm_cache(
     instance: RunningInstance, tmp_path: Path
 ) -> None:
-    planned = instance("catalog", "plan", SHIPPED)
+    """Under keys of its own: other tests sell on the same platform."""
+    file = tmp_path / "catalog.yaml"
+    file.write_text(SHIPPED.read_text().replace("key: ", "key: own-"))
+    planned = instance("catalog", "plan", str(file))
     assert planned.stdout.splitlines()[-1] == "26 to create, 0 to change, 0 to archive, 0 unchanged"
-    assert instance("products", "list").stdout == ""
+    assert instance("products", "show", "own-alerts-only").returncode == 5
 
-    dry = instance.json("catalog", "apply", SHIPPED, "--dry-run")
+    dry = instance.json("catalog", "apply", str(file), "--dry-run")
     applied = instance("catalog", "apply", "--plan", dry["id"])
     assert applied.returncode == 0, applied.stderr
-    again = instance("catalog", "apply", SHIPPED)
+    again = instance("catalog", "apply", str(file))
     assert again.stdout == "0 to create, 0 to change, 0 to archive, 26 unchanged\n"
 
-    assert len(instance.json("products", "list")) == 7
-    assert len(instance.json("prices", "list", "--product", "day-trading-room")) == 3
-    price = instance.json("prices", "show", "day-trading-room-monthly")
+    assert len(instance.json("prices", "list", "--search", "own-", "--all")) == 19
+    assert len(instance.json("prices", "list", "--product", "own-day-trading-room")) == 3
+    price = instance.json("prices", "show", "own-day-trading-room-monthly")
     assert price["amount"] == {"amount": 19700, "currency": "USD"}
 
     warmed = instance.json("cache", "warm", "--all")
-    assert warmed == {"done": 26, "left": 0, "next": None}
+    assert warmed["done"] >= 26
+    assert warmed["left"] == 0
     before = _hits(instance)
-    instance.json("prices", "show", "day-trading-room-quarterly")
-    assert _hits(instance) == before + 1
+    instance.json("prices", "show", "own-day-trading-room-quarterly")
+    assert _hits(instance) > before
 
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(Path(SHIPPED).read_text().replace('amount: "529.00"', 'amount: "549.00"'))
-    assert "2 to change" in instance("catalog", "apply", str(changed)).stdout
-    while instance.json("prices", "show", "day-trading-room-quarterly")["amount"]["amount"] != 54900:
+    file.write_text(file.read_text().replace('amount: "529.00"', 'amount: "549.00"'))
+    assert "2 to change" in instance("catalog", "apply", str(file)).stdout
+    while instance.json("prices", "show", "own-day-trading-room-quarterly")["amount"]["amount"] != 54900:
         pass
-    kept = instance.json("prices", "list", "--search", "day-trading-room-quarterly", "--status", "archived")
+    kept = instance.json("prices", "list", "--search", "own-day-trading-room-quarterly", "--status", "archived")
     assert [one["amount"]["amount"] for one in kept] == [52900]
 
-    pruned = instance("catalog", "apply", "-", "--prune", text="products: []\n")
-    assert pruned.stdout.splitlines()[-1] == "0 to create, 0 to change, 26 to archive, 0 unchanged"
+    pruned = instance.json("catalog", "plan", "-", "--prune", text="products: []\n")
+    assert len([one for one in pruned["changes"] if one["key"].startswith("own-")]) == 26
 
 
 def test_wrong_use_exits_2_and_what_is_not_there_exits_5(instance: RunningInstance, tmp_path: Path) -> None:

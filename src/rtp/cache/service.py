@@ -27,10 +27,10 @@ PAUSE_SECONDS = 1.0
 
 
 class Warmer(NamedTuple):
-    """One key that a warm cache holds: reading it through `load` makes it so."""
+    """One key that a warm cache holds: reading it through `load` makes it so; `place` orders an area's warmers."""
 
     key: str
-    class_: CacheClass
+    place: str
     load: Callable[[], Awaitable[Any]]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, tuple_, update
+from sqlalchemy import Row, func, insert, or_, select, tuple_, update
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
@@ -75,6 +75,16 @@ async def of_user(frame: Frame, user_id: int) -> list[Entitlement]:
     """All entitlements of a member."""
     query = select(entitlements).where(entitlements.c.user_id == user_id).order_by(entitlements.c.id)
     return [to_entitlement(row, frame.now) for row in await frame.all(query)]
+
+
+async def open_after(frame: Frame, after: UUID | None, limit: int) -> tuple[list[Entitlement], int]:
+    """The open entitlements after one, by id, at most `limit` of them; and how many there are after those."""
+    query = select(entitlements).where(entitlements.c.open)
+    if after is not None:
+        query = query.where(entitlements.c.id > after)
+    total = await frame.first(select(func.count()).select_from(query.subquery()))
+    rows = await frame.all(query.order_by(entitlements.c.id).limit(limit))
+    return [to_entitlement(row, frame.now) for row in rows], (total[0] if total is not None else 0) - len(rows)
 
 
 async def page(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from rtp.cache import service as cache
+from rtp.cache.schemas import CacheClass
+from rtp.cache.service import Warmer
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.entitlements import policy, repository
@@ -82,14 +84,38 @@ async def check(frame: Frame, user: str, product: str) -> Decision:
 
     Raises: UserNotFound, ProductNotFound.
     """
-    user_id = user if user.startswith(f"{ids.USER_PREFIX}_") else (await users.resolve(frame, user)).id
+    return _decision(frame, await _read(frame, _spelt(user) or (await users.resolve(frame, user)).id, product))
 
+
+async def warmers(frame: Frame, class_: CacheClass | None, after: str, limit: int) -> tuple[list[Warmer], int]:
+    """What a warm cache holds of entitlements: every open one, as it is checked."""
+    if class_ not in (None, "hot"):
+        return [], 0
+    found, left = await repository.open_after(frame, ids.parse("ent", after) if after else None, limit)
+    return [Warmer(_key(one.user_id, one.product), one.id, _reading(frame, one)) for one in found], left
+
+
+async def _read(frame: Frame, user_id: str, product: str) -> Facts:
     async def load() -> Facts:
         return await _facts(frame, user_id, product)
 
-    key = f"entitlements.check:{user_id}:{product}"
-    facts = await cache.cached(frame, key, Facts, "hot", (f"entitlements:{user_id}",), load)
-    return _decision(frame, facts)
+    return await cache.cached(frame, _key(user_id, product), Facts, "hot", (f"entitlements:{user_id}",), load)
+
+
+def _reading(frame: Frame, one: Entitlement) -> Callable[[], Awaitable[Facts]]:
+    return lambda: _read(frame, one.user_id, one.product)
+
+
+def _key(user_id: str, product: str) -> str:
+    return f"entitlements.check:{user_id}:{product}"
+
+
+def _spelt(user: str) -> str | None:
+    """An id as events spell it, or the tag would not be dropped; None for what is no id."""
+    try:
+        return ids.show_user(ids.parse_user(user))
+    except ids.WrongId:
+        return None
 
 
 async def _facts(frame: Frame, user_id: str, key: str) -> Facts:

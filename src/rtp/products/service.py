@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from rtp.cache import service as cache
+from rtp.cache.schemas import CacheClass
 from rtp.cache.service import Warmer
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
@@ -115,12 +116,18 @@ async def page_prices(
     return await cache.cached(frame, _key_of("prices.list", page), Page[Price], "warm", (PRODUCTS, PRICES), load)
 
 
-async def warmers(frame: Frame) -> list[Warmer]:
+async def warmers(frame: Frame, class_: CacheClass | None, after: str, limit: int) -> tuple[list[Warmer], int]:
     """What a warm cache holds of the catalog: each product that is sold, and each of its prices by its key."""
-    products = [product for product in await repository.all_products(frame) if product.status == "active"]
-    found = [Warmer(f"products.show:{one.key}", "warm", _showing(frame, one.key)) for one in products]
-    prices = await repository.active_prices(frame)
-    return found + [Warmer(f"prices.show:{one.key}", "hot", _pricing(frame, one.key)) for one in prices]
+    found: list[Warmer] = []
+    if class_ in (None, "warm"):
+        sold = [product for product in await repository.all_products(frame) if product.status == "active"]
+        keys = [(f"products.show:{one.key}", one.key) for one in sold]
+        found += [Warmer(key, key, _showing(frame, of)) for key, of in keys]
+    if class_ in (None, "hot"):
+        keys = [(f"prices.show:{one.key}", one.key) for one in await repository.active_prices(frame)]
+        found += [Warmer(key, key, _pricing(frame, of)) for key, of in keys]
+    left = sorted((one for one in found if one.place > after), key=lambda one: one.place)
+    return left[:limit], len(left[limit:])
 
 
 def _showing(frame: Frame, key: str) -> Any:
