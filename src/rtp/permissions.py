@@ -17,7 +17,7 @@ ADDED: dict[Role, frozenset[str]] = {
         metrics.show jobs.list
         jobs.show payments.list payments.show payment_methods.list payment_methods.show refunds.list refunds.show refunds.preview
         ledger.list ledger.check today.show subscriptions.list subscriptions.show entitlements.list entitlements.show
-        entitlements.check
+        entitlements.check slo.report
         """.split()
     ),
     "support": frozenset(

@@ -1,0 +1,1 @@
+"""Service level objectives: OpenSLO files, judged from the stored history of requests."""

@@ -1,0 +1,74 @@
+"""The use case of service levels: judge objectives from the history of requests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+from rtp.db.frame import Frame
+from rtp.slo import policy
+from rtp.slo.schemas import AskReport, Exact, Judgement, Objective, SloReport
+from rtp.telemetry import service as telemetry
+
+
+async def report(frame: Frame, asked: AskReport) -> SloReport:
+    """Judge every objective over its window until now."""
+    judged = [await _judge(frame, asked, objective) for objective in asked.objectives]
+    verdicts = [one.verdict for one in judged]
+    return SloReport(
+        verdict=policy.worst(verdicts),
+        met=verdicts.count("met"),
+        missed=verdicts.count("missed"),
+        unknown=verdicts.count("unknown"),
+        at=frame.now,
+        objectives=judged,
+    )
+
+
+async def _judge(frame: Frame, asked: AskReport, objective: Objective) -> Judgement:
+    period = objective.window_seconds
+    seconds = asked.window_seconds or period
+    since = frame.now - timedelta(seconds=seconds)
+    counts = await telemetry.count(frame, since, frame.now, objective.total, objective.good)
+    good = counts.total - counts.narrower if objective.inverted else counts.narrower
+    least = asked.min_events or objective.min_events
+    target = Fraction(objective.target)
+    measured = policy.sli(good, counts.total)
+    verdict = policy.verdict(good, counts.total, target, least)
+    budget = policy.budget_minutes(target, period)
+    spent = None if measured is None else policy.spent_minutes(measured, seconds)
+    burn = None if measured is None else policy.burn(measured, target)
+    consumed = None if measured is None else policy.consumed(measured, target, Fraction(seconds), Fraction(period))
+    return Judgement(
+        slo=objective.slo,
+        objective=objective.objective,
+        verdict=verdict,
+        why=_why(verdict, good, counts.total, objective.target, least),
+        target=objective.target,
+        sli=None if measured is None else policy.shown_share(measured, target),
+        wilson=[f"{bound:.6f}" for bound in policy.wilson(good, counts.total)],
+        total=counts.total,
+        good=good,
+        bad=counts.total - good,
+        min_events=least,
+        burn=None if burn is None else policy.shown(burn, 4),
+        consumed_percent=None if consumed is None else policy.shown(100 * consumed, 2),
+        budget_minutes=policy.shown(budget, 4),
+        spent_minutes=None if spent is None else policy.shown(spent, 4),
+        remaining_minutes=None if spent is None else policy.shown(budget - spent, 4),
+        window_seconds=seconds,
+        period_seconds=period,
+        since=since,
+        until=frame.now,
+        exact=Exact(sli=_text(measured), burn=_text(burn)),
+    )
+
+
+def _why(verdict: str, good: int, total: int, target: str, least: int) -> str:
+    if verdict == "unknown":
+        return f"{total:,} events in the window, {least:,} are wanted for a verdict"
+    return f"{good:,} of {total:,} events were good, {policy.shown(100 * Fraction(target), 6)} % are promised"
+
+
+def _text(value: Fraction | None) -> str | None:
+    return None if value is None else f"{value.numerator}/{value.denominator}"
