@@ -97,6 +97,28 @@ MUTANTS: list[Mutant] = [
         test="tests/events/test_relay.py::test_a_slow_transaction_with_a_smaller_number_is_not_overtaken",
     ),
     Mutant(
+        name="a-settled-payment-may-move-a-subscription-twice",
+        file="src/rtp/subscriptions/settling.py",
+        old='if held.payment_id != payment.id or held.payment_state != "pending":',
+        new="if False:",
+        test="tests/subscriptions/test_life.py::test_a_settled_payment_told_twice_moves_the_period_once",
+    ),
+    Mutant(
+        name="an-import-charges-whom-another-import-subscribed",
+        file="src/rtp/subscriptions/importing.py",
+        old="[asked[held.uuid] for held in added if held.uuid in asked]",
+        new="list(asked.values())",
+        test="tests/subscriptions/test_routes.py"
+        "::test_two_imports_of_the_same_rows_at_once_subscribe_and_charge_each_member_once",
+    ),
+    Mutant(
+        name="a-due-subscription-is-not-locked",
+        file="src/rtp/subscriptions/due.py",
+        old="held = await repository.find(frame, subscription_id, lock=True)",
+        new="held = await repository.find(frame, subscription_id)",
+        test="tests/subscriptions/test_life.py::test_two_workers_at_the_same_due_subscriptions_charge_each_once",
+    ),
+    Mutant(
         name="the-application-may-rewrite-history",
         file="src/rtp/db/migrations/versions/0001_foundation.py",
         old="REVOKE UPDATE, DELETE, TRUNCATE ON events, audit FROM {role};",

@@ -18,7 +18,7 @@ from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderCharge
-from rtp.subscriptions import service, settling
+from rtp.subscriptions import due, service, settling
 from rtp.subscriptions.errors import AlreadySubscribed, CardRequired, PaymentUnderWay, SubscriptionStateRefused
 from rtp.subscriptions.schemas import (
     CancelSubscription,
@@ -227,6 +227,7 @@ async def test_a_scheduled_cancellation_can_be_taken_back(world: World) -> None:
 async def test_canceling_now_closes_at_once_and_nothing_else_of_the_member(world: World) -> None:
     alerts = await world.subscribe("alerts-monthly")
     await world.subscribe("room-monthly")
+    assert (await decision(world, "alerts")).open
     await change(world, service.cancel, alerts, CancelSubscription(now=True))
     assert not (await decision(world, "alerts")).open
     assert (await decision(world, "room")).open
@@ -278,6 +279,14 @@ async def test_a_due_subscription_is_charged_once_however_often_the_worker_looks
     for _ in range(3):
         await world.at(held.period_end)
     assert len(await charges(world)) == 2
+
+
+async def test_what_is_not_due_is_left_alone(world: World) -> None:
+    held = await world.subscribe("alerts-monthly")
+    async with world.writing() as frame:
+        assert await due.advance(frame, ids.parse("sub", held.id)) is None
+    await world.work()
+    assert (await world.show(held.id), len(await charges(world))) == (held, 1)
 
 
 async def test_two_workers_at_the_same_due_subscriptions_charge_each_once(world: World) -> None:
