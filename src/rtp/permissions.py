@@ -17,7 +17,7 @@ ADDED: dict[Role, frozenset[str]] = {
         metrics.show jobs.list
         jobs.show payments.list payments.show payment_methods.list payment_methods.show refunds.list refunds.show refunds.preview
         ledger.list ledger.check today.show subscriptions.list subscriptions.show entitlements.list entitlements.show
-        entitlements.check slo.report
+        entitlements.check slo.report chaos.list chaos.history chaos.show
         """.split()
     ),
     "support": frozenset(
@@ -30,7 +30,7 @@ ADDED: dict[Role, frozenset[str]] = {
     "operator": frozenset(
         """
         catalog.apply cache.warm cache.purge migrations.status migrations.plan migrations.apply migrations.history
-        users.import users.export subscriptions.import jobs.retry jobs.purge
+        users.import users.export subscriptions.import jobs.retry jobs.purge chaos.record
         """.split()
     ),
     "owner": frozenset(

@@ -174,7 +174,7 @@ def test_a_command_whose_connection_dies_after_the_commit_exits_9_and_its_retry_
         eventually("the API is back", lambda: platform("status").returncode == 0)
         again = platform("retry", found[1], "-o", "json")
         assert again.returncode == 0, again.stderr
-        assert "replayed" in again.stderr
+        assert "Replayed" in again.stderr
         refund = json.loads(again.stdout)
         eventually("it is settled", lambda: platform.json("refunds", "show", refund["id"])["state"] == "succeeded")
         assert [item["id"] for item in platform.json("refunds", "list")] == [refund["id"]]

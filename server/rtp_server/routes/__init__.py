@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from rtp_server.routes import (
     audit,
     cache,
+    chaos,
     entitlements,
     events,
     jobs,
@@ -39,6 +40,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *today.HANDLERS,
     *slo.HANDLERS,
     *cache.HANDLERS,
+    *chaos.HANDLERS,
     *audit.HANDLERS,
     *events.HANDLERS,
     *jobs.HANDLERS,
