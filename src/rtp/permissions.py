@@ -12,30 +12,29 @@ ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "owner")
 ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
-        products.list products.show prices.list prices.show catalog.plan cache.stats cache.show
-        whoami.show doctor.show users.list users.show staff.list audit.list audit.show events.list plans.show
-        metrics.show jobs.list
-        jobs.show payments.list payments.show payment_methods.list payment_methods.show refunds.list refunds.show refunds.preview
-        ledger.list ledger.check today.show subscriptions.list subscriptions.show entitlements.list entitlements.show
-        entitlements.check slo.report chaos.list chaos.history chaos.show
+        audit.list audit.show cache.show cache.stats catalog.plan chaos.history chaos.list chaos.show doctor.show
+        entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.check
+        ledger.list metrics.show payment_methods.list payment_methods.show payments.list payments.show plans.show
+        prices.list prices.show products.list products.show refunds.list refunds.preview refunds.show slo.report
+        staff.list subscriptions.list subscriptions.show today.show users.list users.show whoami.show
         """.split()
     ),
     "support": frozenset(
         """
-        plans.apply users.create users.update users.note users.suspend users.restore payment_methods.add
-        payment_methods.remove refunds.issue subscriptions.create subscriptions.cancel subscriptions.pause
-        subscriptions.resume subscriptions.renew
+        payment_methods.add payment_methods.remove plans.apply refunds.issue subscriptions.cancel
+        subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume users.create users.note
+        users.restore users.suspend users.update
         """.split()
     ),
     "operator": frozenset(
         """
-        catalog.apply cache.warm cache.purge migrations.status migrations.plan migrations.apply migrations.history
-        users.import users.export subscriptions.import jobs.retry jobs.purge chaos.record
+        cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry migrations.apply migrations.history
+        migrations.plan migrations.status subscriptions.import users.export users.import
         """.split()
     ),
     "owner": frozenset(
         """
-        staff.create staff.disable tokens.create tokens.list tokens.revoke migrations.preview
+        migrations.preview staff.create staff.disable tokens.create tokens.list tokens.revoke
         """.split()
     ),
 }

@@ -14,6 +14,8 @@ from rtp.kit.trace import Trace
 from rtp.permissions import WORKER
 from rtp.settings import Settings
 
+__all__ = ["Backoff", "Context", "Handler", "JobSpec"]
+
 
 @dataclass(frozen=True)
 class Context:

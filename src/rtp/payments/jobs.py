@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints, ids
 from rtp.payments import methods, policy, repository, service
 from rtp.payments.errors import CardNotKnown, ProviderDeclined, ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PaymentProvider
+from rtp.payments.ports import PATIENT, PaymentProvider
 from rtp.payments.schemas import Payment
 
 
@@ -102,9 +101,6 @@ async def _take(context: Context, provider: PaymentProvider, method: str, card: 
         await methods.taken(frame, method, taken)
     return taken.ref
 
-
-PATIENT = Backoff(delay=0.5, retries=12, cap=300.0)
-"""A provider that is away is waited for, about 20 minutes in all, before a job counts as dead."""
 
 JOBS = (
     JobSpec("payments.submit", submit, queue=service.QUEUE, backoff=PATIENT),

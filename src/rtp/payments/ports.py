@@ -10,10 +10,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from rtp.jobs.spec import Backoff
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderDeclined
 
 ProviderState = Literal["pending", "succeeded", "failed"]
+
+PATIENT = Backoff(delay=0.5, retries=12, cap=300.0)
+"""A provider that is away is waited for, about 20 minutes in all, before a job of its counts as dead."""
 
 REASONS = {
     "card_declined": "the card's bank refused the payment",

@@ -19,6 +19,8 @@ from rtp.users import service as users
 
 PROVIDER = "sandbox"
 QUEUE = "provider"
+RECONCILE_AFTER = policy.RECONCILE_AFTER
+refundable = policy.refundable
 
 
 async def charge(frame: Frame, method: PaymentMethod, *, amount: Money, purpose: str, source: str) -> Payment:

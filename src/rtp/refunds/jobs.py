@@ -6,8 +6,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.jobs import PATIENT
-from rtp.payments.ports import PaymentProvider
+from rtp.payments.ports import PATIENT, PaymentProvider
 from rtp.refunds import service, settling
 from rtp.refunds.schemas import Refund
 

@@ -12,7 +12,6 @@ from rtp.ledger import service as ledger
 from rtp.ledger.schemas import Posting
 from rtp.operations import Page
 from rtp.payments import methods
-from rtp.payments import policy as payment_policy
 from rtp.payments import service as payments
 from rtp.payments.schemas import Payment
 from rtp.refunds import policy, repository
@@ -150,7 +149,7 @@ def _allowed(frame: Frame, payment: Payment, earlier: list[Refund], request: Iss
     if request.currency not in {None, currency}:
         raise RefundCurrencyDiffers(payment=payment.id, currency=currency, asked=request.currency)
     lost = payment.captured - payment.refunded - payment.refundable
-    left = payment_policy.refundable(payment.captured, policy.held(earlier, currency), max(lost, Money.zero(currency)))
+    left = payments.refundable(payment.captured, policy.held(earlier, currency), max(lost, Money.zero(currency)))
     amount = left if request.amount is None else Money(request.amount, currency)
     if not request.again:
         _refuse_repeat(frame, payment, earlier, amount)

@@ -7,7 +7,6 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import service as ledger
 from rtp.ledger.schemas import Posting
-from rtp.payments import policy as payment_policy
 from rtp.payments import service as payments
 from rtp.payments.ports import ProviderRefund
 from rtp.refunds import policy, repository
@@ -68,7 +67,7 @@ async def lose(frame: Frame, key: str, question: int) -> Refund:
 
 def ask_later(frame: Frame, refund: Refund, attempt: int) -> None:
     """Queue the next question after an unknown or pending outcome, while the schedule has one."""
-    waits = payment_policy.RECONCILE_AFTER
+    waits = payments.RECONCILE_AFTER
     if refund.state in {"unknown", "pending"} and attempt < len(waits):
         at = frame.after(waits[attempt])
         frame.enqueue("refunds.reconcile", queue=payments.QUEUE, at=at, refund=refund.id, asked=attempt)
