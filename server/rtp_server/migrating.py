@@ -102,6 +102,7 @@ async def _apply(state: State, asked: Asked, wanted: Applying, plan_id: UUID | N
     applied: list[AppliedMigration] = []
     try:
         result = await asyncio.to_thread(applying.apply, wanted, applied)
+        state.gate.forget()
     except RtpError:
         if applied:  # what went before the failure stays, and was done by somebody
             broken = ApplyResult(before="", after=applied[-1].revision, dropped=[], applied=applied)

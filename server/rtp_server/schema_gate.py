@@ -44,6 +44,10 @@ class SchemaGate:
         schema.require(self._found)
         self._current = True
 
+    def forget(self) -> None:
+        """Ask again at the next request: this process changed the schema."""
+        self._found = None
+
     async def refuse_newer(self) -> None:
         """Refuse to start on a schema that only a newer version knows; a database that is away is no reason.
 

@@ -101,6 +101,9 @@ def test_an_empty_database_is_brought_to_the_newest_version_step_by_step(empty: 
     assert {(one.state, one.attempts, one.by) for one in part.applied + rest.applied} == {("finished", 1, "a test")}
     assert ask(empty, "SELECT count(*) > 0 FROM pg_inherits WHERE inhparent = 'audit'::regclass") == [(True,)]
     assert applying(empty, PACKAGED).applied == []
+    granted = "has_table_privilege('rtp_app', 'schema_history', '{}')"
+    asked = ", ".join(granted.format(right) for right in ("SELECT", "INSERT", "UPDATE", "DELETE"))
+    assert ask(empty, f"SELECT {asked}") == [(True, False, False, False)]
 
 
 def test_a_first_start_creates_everything_in_one_transaction_and_notes_it(empty: Cloned) -> None:

@@ -7,16 +7,16 @@ import re
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from rtp.db.statements import split
 from rtp.migrations.errors import UnknownRevision
 from rtp.migrations.schemas import Migration
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _BOOKKEEPING = re.compile(r"(CREATE TABLE|INSERT INTO|UPDATE) alembic_version\b|SET lock_timeout\b")
 _BEGIN = re.compile(r"^(BEGIN|START TRANSACTION)\b", re.IGNORECASE)
@@ -44,6 +44,8 @@ class Scripts:
 
     def all(self) -> list[Migration]:
         """Every migration, oldest first."""
+        from alembic.script import ScriptDirectory  # noqa: PLC0415 - 200 ms that most processes never need
+
         directory = ScriptDirectory.from_config(self.config())
         walked = directory.walk_revisions("base", "heads")
         return [Migration(revision=found.revision, name=_title(found.doc)) for found in reversed(list(walked))]
@@ -63,6 +65,8 @@ class Scripts:
 
     def statements(self, migration: Migration, before: str | None, app_role: str) -> list[Statement]:
         """What a migration runs, in order."""
+        from alembic import command  # noqa: PLC0415 - 200 ms that most processes never need
+
         output = io.StringIO()
         made = self.config(None, app_role=app_role, output=output)
         command.upgrade(made, f"{before or 'base'}:{migration.revision}", sql=True)
@@ -71,12 +75,16 @@ class Scripts:
 
     def upgrade(self, connection: Connection, target: str, app_role: str, **attributes: Any) -> None:
         """Run Alembic up to `target` on this connection."""
+        from alembic import command  # noqa: PLC0415 - 200 ms that most processes never need
+
         command.upgrade(self.config(connection, app_role=app_role, **attributes), target)
 
     def config(
         self, connection: Connection | None = None, *, app_role: str = "rtp_app", output: Any = None, **attributes: Any
     ) -> Config:
         """Alembic's configuration, without a file."""
+        from alembic.config import Config  # noqa: PLC0415 - 200 ms that most processes never need
+
         made = Config(output_buffer=output) if output is not None else Config()
         place = resources.files("rtp.db.migrations")
         made.set_main_option("script_location", str(place))

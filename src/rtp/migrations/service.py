@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,13 +13,11 @@ from rtp.db import partitions
 from rtp.db.engine import url_of
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
-from rtp.migrations import repository, schema
+from rtp.migrations import applying, repository, schema
 from rtp.migrations.schema import SchemaState
 from rtp.migrations.schemas import AppliedMigration, Migration, MigrationStatus
+from rtp.migrations.scripts import PACKAGED, Scripts
 from rtp.operations import Page
-
-if TYPE_CHECKING:
-    from rtp.migrations.scripts import Scripts
 
 FIRST = "first start"
 """Who creates the schema of an empty database."""
@@ -47,18 +45,14 @@ def prepare(owner_url: str, app_role: str = "rtp_app") -> SchemaState:
         engine.dispose()
 
 
-def create(connection: Connection, *, app_role: str, target: str = "head", scripts: Scripts | None = None) -> None:
+def create(connection: Connection, *, app_role: str, target: str = "head", scripts: Scripts = PACKAGED) -> None:
     """Apply every migration up to `target` to an empty database in one transaction."""
-    from rtp.migrations import applying  # noqa: PLC0415 - Alembic costs 200 ms, and most starts find a schema
-    from rtp.migrations.scripts import PACKAGED  # noqa: PLC0415
-
-    used = scripts or PACKAGED
     with applying.held(connection, WAIT):
         if schema.version(connection) is not None:
             return  # another process was first
         connection.rollback()
         began: list[datetime] = []
-        names = {migration.revision: migration for migration in used.all()}
+        names = {migration.revision: migration for migration in scripts.all()}
 
         def finish(ctx: Any, step: Any, **_: Any) -> None:
             entry = repository.begin(ctx.connection, names[step.up_revision_id], FIRST, began=began.pop())
@@ -68,7 +62,7 @@ def create(connection: Connection, *, app_role: str, target: str = "head", scrip
         with connection.begin():
             repository.ensure(connection)
             began.append(repository.clock(connection))
-            used.upgrade(connection, target, app_role, on_version_apply=finish, creating=True)
+            scripts.upgrade(connection, target, app_role, on_version_apply=finish, creating=True)
             repository.protect(connection, app_role)
 
 
@@ -84,8 +78,6 @@ async def status(connection: AsyncConnection) -> MigrationStatus:
 
 def read_status(connection: Connection) -> MigrationStatus:
     """The same over a synchronous connection."""
-    from rtp.migrations.scripts import PACKAGED  # noqa: PLC0415 - Alembic costs 200 ms, and most starts never ask
-
     found = schema.read(connection)
     pending: list[Migration] = [] if found.state == "ahead" else PACKAGED.pending(schema.version(connection))
     return MigrationStatus(
