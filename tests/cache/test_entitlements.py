@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from rtp.testing import asgi
-from rtp_server import relaying, work
+from rtp_server import work
 
 PRICE = {"key": "room-monthly", "amount": {"amount": 100, "currency": "USD"}, "interval": "month", "trial_days": 7}
 CATALOG = {"products": [{"key": "room", "name": "Room", "kind": "room", "prices": [PRICE]}]}
@@ -43,12 +43,12 @@ async def test_warming_in_steps_reaches_every_entitlement_once(api: httpx.AsyncC
 
 
 async def test_a_decision_read_by_an_id_in_small_letters_is_dropped_like_any_other(
-    app: asgi.App, api: httpx.AsyncClient, members: list[str]
+    app: asgi.App, api: httpx.AsyncClient, members: list[str], drain: Any
 ) -> None:
     small = members[0].lower()
     assert (await api.get(f"/v1/users/{small}/entitlements/room")).json()["open"]
     await api.post(f"/v1/users/{members[0]}/suspend")
     made: Any = app
     consumers = [one for one in work.consumers(made.state.services()) if one.name == "cache"]
-    await relaying.once(made.state.frames, consumers)
+    await drain(made.state.frames, consumers)
     assert not (await api.get(f"/v1/users/{small}/entitlements/room")).json()["open"]
