@@ -100,14 +100,14 @@ def chaos(day: Day, data: Path) -> None:
     """The worker is killed while refunds are issued; then the database, while members look at their pages."""
     before = {item["id"] for item in day.json("refunds", "list", "--all")}
     payments = [item["id"] for item in day.json("payments", "list", "--state", "succeeded", "--all")][1 : REFUNDS + 1]
-    experiment = day.start("chaos", "run", "worker-killed-mid-refund")
+    experiment = day.start("chaos", "run", "worker-killed")
     day.say(
         f"$ … | head -{len(payments)} | xargs -P4 -I% rtp refunds issue % --amount 5.00 --reason goodwill --no-wait"
     )
     words = ("--amount", "5.00", "--reason", "goodwill", "--no-wait")
     with ThreadPoolExecutor(max_workers=4) as desk:
         exits = Counter(desk.map(lambda one: day.quietly("refunds", "issue", one, *words).exit_code, payments))
-    day.finish(experiment, "chaos", "run", "worker-killed-mid-refund")
+    day.finish(experiment, "chaos", "run", "worker-killed")
     day.until("every refund is settled", lambda: not _unsettled(day, "refunds"))
     made = [item for item in day.json("refunds", "list", "--all") if item["id"] not in before]
     ours = [item for item in made if item["reason"] == "goodwill"]
