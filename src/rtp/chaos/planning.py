@@ -94,7 +94,8 @@ def _target(activity: dict[str, Any], values: dict[str, Any]) -> Target:
     ) else {}  # fmt: skip
     func = str(provider.get("func") or provider.get("type") or "")
     what, pid = _touched(provider, func, arguments)
-    return Target(activity=str(activity.get("name", "")), action=func, target=what, pid=pid, arguments=arguments)
+    text = ", ".join(f"{name}={value}" for name, value in arguments.items())
+    return Target(activity=str(activity.get("name", "")), action=func, target=what, pid=pid, arguments=text)
 
 
 def _touched(provider: dict[str, Any], func: str, arguments: dict[str, Any]) -> tuple[str, int | None]:

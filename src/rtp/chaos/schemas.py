@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -43,7 +43,7 @@ class Target(Struct, kw_only=True):
     action: str
     target: str
     pid: int | None = None
-    arguments: dict[str, Any] = {}
+    arguments: str = ""
 
 
 class RunPlan(Struct, kw_only=True):
