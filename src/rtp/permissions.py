@@ -14,9 +14,10 @@ ADDED: dict[Role, frozenset[str]] = {
         """
         audit.list audit.show cache.show cache.stats catalog.plan chaos.history chaos.list chaos.show doctor.show
         entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.check
-        ledger.list metrics.show payment_methods.list payment_methods.show payments.list payments.show plans.show
-        prices.list prices.show products.list products.show refunds.list refunds.preview refunds.show slo.report
-        staff.list subscriptions.list subscriptions.show today.show users.list users.show whoami.show
+        ledger.list loadtests.history loadtests.list loadtests.show metrics.show payment_methods.list
+        payment_methods.show payments.list payments.show plans.show prices.list prices.show products.list
+        products.show refunds.list refunds.preview refunds.show slo.report staff.list
+        subscriptions.list subscriptions.show today.show users.list users.show whoami.show
         """.split()
     ),
     "support": frozenset(
@@ -28,8 +29,9 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "operator": frozenset(
         """
-        cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry migrations.apply migrations.history
-        migrations.plan migrations.status subscriptions.import users.export users.import
+        cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish loadtests.start
+        migrations.apply migrations.history migrations.plan migrations.status subscriptions.import users.export
+        users.import
         """.split()
     ),
     "owner": frozenset(
