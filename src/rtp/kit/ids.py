@@ -8,13 +8,17 @@ shard. Shown as `usr_` + 13, or prefix + `_` + 26 Crockford base32 characters. U
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import threading
 import time
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_FORM = re.compile(r"[0-9A-TV-Z]+")
+_DIGITS = str.maketrans(_ALPHABET + "OIL", "0123456789abcdefghijklmnopqrstuv" + "011")
+"""To the digits that `int` reads in base 32; Crockford takes O for 0, and I and L for 1."""
 USER_PREFIX = "usr"
 SHARDS = 1024
 NOUNS = {
@@ -74,10 +78,11 @@ class IdSource:
 
     def uuid(self, user_id: int | None = None) -> UUID:
         """A new UUIDv7; with a user, its last 10 bits are the user's logical shard."""
-        low = self._random.getrandbits(62)
+        drawn = self._random.getrandbits(74)
+        high, low = drawn >> 62, drawn & (1 << 62) - 1
         if user_id is not None:
             low = low & ~(SHARDS - 1) | user_id % SHARDS
-        return UUID(int=self._millis() << 80 | 0x7 << 76 | self._random.getrandbits(12) << 64 | 0b10 << 62 | low)
+        return UUID(int=self._millis() << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 
 
 def shard(value: int | UUID) -> int:
@@ -122,7 +127,8 @@ def _with_article(noun: str) -> str:
 
 
 def _encode(number: int, length: int) -> str:
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(length - 1, -1, -1))
+    even = length + length % 2
+    return "".join([_PAIRS[number >> place & 1023] for place in range(5 * even - 10, -1, -10)])[-length:]
 
 
 def _decode(prefix: str, text: str, length: int) -> int:
@@ -133,9 +139,6 @@ def _decode(prefix: str, text: str, length: int) -> int:
             f"{text!r} is {_with_article(NOUNS[found])} id, and {_with_article(wanted)} id ({prefix}_…) is wanted"
         )
     upper = digits.upper()
-    if found != prefix or len(upper) != length or any(character not in _VALUES for character in upper):
+    if found != prefix or len(upper) != length or not _FORM.fullmatch(upper):
         raise WrongId(f"{text!r} is not {_with_article(wanted)} id ({prefix}_ and {length} characters)")
-    number = 0
-    for character in upper:
-        number = number << 5 | _VALUES[character]
-    return number
+    return int(upper.translate(_DIGITS), 32)
