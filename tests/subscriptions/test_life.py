@@ -245,6 +245,18 @@ async def test_a_pause_keeps_what_was_left_of_the_period(world: World) -> None:
     assert len(await charges(world)) == 1
 
 
+async def test_a_pause_after_the_period_ended_keeps_nothing_and_is_paid_for_when_resumed(world: World) -> None:
+    held = await world.subscribe("alerts-monthly")
+    world.clock.instant = held.period_end + timedelta(minutes=5)
+    await change(world, service.pause, held)
+    resumed = await change(world, service.resume, held, ResumeSubscription())
+    assert (resumed.status, resumed.payment_state) == ("incomplete", "pending")
+    await world.work()
+    held = await world.show(held.id)
+    assert (held.status, held.period_start) == ("active", world.clock.instant)
+    assert len(await charges(world)) == 2
+
+
 async def test_renewing_early_adds_a_period_and_a_declined_early_renewal_changes_nothing(world: World) -> None:
     held = await world.subscribe("alerts-monthly")
     await change(world, service.renew, held, RenewSubscription(card="declined"))

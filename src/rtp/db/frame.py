@@ -16,7 +16,7 @@ from sqlalchemy import Executable, Row, insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rtp.db import records
+from rtp.db import bulk, records
 from rtp.kit import canonical, ids
 from rtp.kit.clock import to_text
 from rtp.kit.ids import IdSource
@@ -36,6 +36,9 @@ _DEFER = text(
     ))
     """
 )
+
+MANY = 50
+"""So many events are written as one statement with one parameter."""
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -172,7 +175,9 @@ class Frame:
             await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
     async def _write_events(self) -> None:
-        if self.notes:
+        if len(self.notes) > MANY:
+            await bulk.append_rows(self, records.events, list(self._event_rows(self.notes)))
+        elif self.notes:
             await self.execute(insert(records.events), list(self._event_rows(self.notes)))
 
     def _event_rows(self, notes: Iterable[Note]) -> Iterable[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Table, Text, Uuid, text
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Table, Text, Uuid
 
 from rtp.db.base import instant, metadata, user_column, uuid_key, version_column
 
@@ -22,6 +22,6 @@ entitlements = Table(
     version_column(),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     Index("ix_entitlements_user_id_id", "user_id", "id"),
-    Index("ix_entitlements_product_key_id", "product_key", "id", postgresql_where=text("open")),
+    Index("ix_entitlements_product_key_id", "product_key", "id"),
     Index("uq_entitlements_user_id_product_id", "user_id", "product_id", unique=True),
 )

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, func, or_, select, update
 
+from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.entitlements import policy
@@ -40,15 +41,14 @@ def to_entitlement(row: Row[Any], now: datetime) -> Entitlement:
 
 async def lock(frame: Frame, places: Iterable[Place]) -> dict[Place, Entitlement]:
     """The entitlements at these places, held for this transaction in one order for everybody."""
-    query = select(entitlements).where(tuple_(entitlements.c.user_id, entitlements.c.product_id).in_(list(places)))
+    query = select(entitlements).where(bulk.among(places, "user_id", "product_id"))
     rows = await frame.all(query.order_by(entitlements.c.id).with_for_update())
     return {(row.user_id, row.product_id): to_entitlement(row, frame.now) for row in rows}
 
 
 async def add(frame: Frame, rows: list[dict[str, Any]]) -> list[Entitlement]:
     """Insert entitlements."""
-    found = await frame.execute(insert(entitlements).returning(entitlements), rows)
-    return [to_entitlement(row, frame.now) for row in found.all()]
+    return [to_entitlement(row, frame.now) for row in await bulk.insert_rows(frame, entitlements, rows)]
 
 
 async def change(frame: Frame, entitlement_id: UUID, **values: Any) -> Entitlement:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy import Row, func, insert, select, text, update
 
+from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.kit import ids
@@ -175,16 +176,14 @@ async def add_method(frame: Frame, user_id: int, *, card: str, provider: str) ->
 async def add_many(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Payment]:
     """Insert payments that were not yet sent."""
     common = {"state": "created", "version": 1, "created_at": frame.now}
-    found = await frame.execute(insert(payments).returning(payments), [row | common for row in rows])
-    return [to_payment(row) for row in found.all()]
+    return [to_payment(row) for row in await bulk.insert_rows(frame, payments, [row | common for row in rows])]
 
 
 async def methods_of_cards(frame: Frame, cards: Sequence[tuple[int, str]]) -> dict[tuple[int, str], PaymentMethod]:
     """Usable methods by (member, card), the newest of each."""
-    query = select(payment_methods).where(
-        tuple_(payment_methods.c.user_id, payment_methods.c.card).in_(cards),
-        payment_methods.c.state.in_(("pending", "active")),
-    )
+    wanted = "(user_id, card) IN (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:cards AS text[])))"
+    given = text(wanted).bindparams(users=[user_id for user_id, _ in cards], cards=[card for _, card in cards])
+    query = select(payment_methods).where(given, payment_methods.c.state.in_(("pending", "active")))
     rows = await frame.all(query.order_by(payment_methods.c.id))
     return {(row.user_id, row.card): _to_method(row) for row in rows}
 
@@ -196,8 +195,7 @@ async def add_methods(frame: Frame, cards: Sequence[tuple[int, str]], provider: 
         | {"state": "pending", "version": 1, "created_at": frame.now}
         for user_id, card in cards
     ]
-    found = await frame.execute(insert(payment_methods).returning(payment_methods), rows)
-    return [_to_method(row) for row in found.all()]
+    return [_to_method(row) for row in await bulk.insert_rows(frame, payment_methods, rows)]
 
 
 async def change_method(frame: Frame, method_id: UUID, **values: Any) -> PaymentMethod:

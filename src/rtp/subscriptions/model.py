@@ -70,6 +70,7 @@ subscriptions = Table(
     CheckConstraint("period_end >= period_start", name="period"),
     Index("ix_subscriptions_user_id_id", "user_id", "id"),
     Index("ix_subscriptions_status_id", "status", "id"),
+    Index("ix_subscriptions_price_key_id", "price_key", "id"),
     Index("ix_subscriptions_price_key_user_id", "price_key", "user_id"),
     Index("ix_subscriptions_due_at_id", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     Index("uq_subscriptions_live", "user_id", "product_id", unique=True, postgresql_where=LIVE),

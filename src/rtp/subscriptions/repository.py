@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, Row, func, select, update
 
+from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.kit import ids
@@ -105,10 +105,8 @@ def row_of(frame: Frame, subscription_id: UUID, user_id: int, terms: Terms, **va
 
 async def add(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Held]:
     """Insert subscriptions; those whose member has a live one to the product are left out."""
-    query = upsert(subscriptions).on_conflict_do_nothing(
-        index_elements=["user_id", "product_id"], index_where=LIVE
-    )
-    return [to_held(row) for row in (await frame.execute(query.returning(subscriptions), list(rows))).all()]
+    unless_live = f"ON CONFLICT (user_id, product_id) WHERE {LIVE} DO NOTHING"
+    return [to_held(row) for row in await bulk.insert_rows(frame, subscriptions, rows, conflict=unless_live)]
 
 
 async def find(frame: Frame, subscription_id: UUID, *, lock: bool = False) -> Held | None:
@@ -134,14 +132,14 @@ async def postpone(frame: Frame, subscription_id: UUID, due_at: datetime) -> Non
 async def had(frame: Frame, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Of (member, product), those that ever began a subscription."""
     query = select(subscriptions.c.user_id, subscriptions.c.product_id).distinct()
-    query = query.where(tuple_(subscriptions.c.user_id, subscriptions.c.product_id).in_(list(pairs)))
+    query = query.where(bulk.among(pairs, "user_id", "product_id"))
     return {(row.user_id, row.product_id) for row in await frame.all(query)}
 
 
 async def live(frame: Frame, pairs: Iterable[tuple[int, UUID]]) -> set[tuple[int, UUID]]:
     """Of (member, product), those with a live subscription."""
     query = select(subscriptions.c.user_id, subscriptions.c.product_id)
-    query = query.where(tuple_(subscriptions.c.user_id, subscriptions.c.product_id).in_(list(pairs)), LIVE)
+    query = query.where(bulk.among(pairs, "user_id", "product_id"), LIVE)
     return {(row.user_id, row.product_id) for row in await frame.all(query)}
 
 
@@ -155,6 +153,14 @@ async def due(frame: Frame, limit: int) -> list[UUID]:
     """The subscriptions whose time has come, longest waiting first."""
     query = select(subscriptions.c.id).where(subscriptions.c.due_at <= frame.now)
     return [row.id for row in await frame.all(query.order_by(subscriptions.c.due_at, subscriptions.c.id).limit(limit))]
+
+
+async def overdue(frame: Frame, before: datetime) -> int:
+    """How many subscriptions were due before an instant."""
+    row = await frame.first(
+        select(func.count().label("number")).select_from(subscriptions).where(subscriptions.c.due_at < before)
+    )
+    return 0 if row is None else int(row.number)
 
 
 async def counts(frame: Frame) -> dict[Status, int]:

@@ -19,7 +19,7 @@ Key = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id or a natural key."""
 Card = Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_-]{1,63}|pm_[0-9A-Za-z]{26})$")]
 """A payment method's id, or a card by the provider's token, such as the sandbox's `visa`; never a card number."""
-MAX_IMPORT_ROWS = 500
+MAX_IMPORT_ROWS = 1_000
 """Rows that one import batch may hold, so that its transaction stays far below two seconds."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rtp.db.frame import Frame
@@ -30,6 +30,7 @@ from rtp.users import service as users
 from rtp.users.errors import UserStateRefused
 from rtp.users.schemas import User
 
+OVERDUE = timedelta(minutes=10)
 BILLABLE: tuple[Status, ...] = ("trialing", "active", "past_due")
 
 
@@ -133,7 +134,7 @@ async def resume(frame: Frame, key: str, request: ResumeSubscription) -> Subscri
         return (await moves.change(frame, before, "cancellation_withdrawn", cancel_at_period_end=False)).shown()
     status = policy.moved(before.id, before.status, "resume")
     left = before.period_end - (before.paused_at or before.period_end)
-    if not left:
+    if left <= timedelta():
         return await _charge(frame, before, request.card, cause="first", **_anew(frame, before))
     user = await users.resolve(frame, before.user_id)
     end = frame.now + left
@@ -195,6 +196,11 @@ async def active_count(frame: Frame) -> int:
     """How many subscriptions are trialing, active or past due."""
     counts = await repository.counts(frame)
     return sum(counts.get(status, 0) for status in BILLABLE)
+
+
+async def overdue_count(frame: Frame) -> int:
+    """How many subscriptions have waited for their next step for longer than a worker may take."""
+    return await repository.overdue(frame, frame.now - OVERDUE)
 
 
 def terms_of(price: Price) -> Terms:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
+from rtp.db.literals import array
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.users.model import user_directory, user_notes, users
@@ -59,7 +60,8 @@ async def id_of_email(frame: Frame, email: str) -> int | None:
 async def by_hashes(frame: Frame, hashes: Sequence[bytes]) -> dict[bytes, User]:
     """The users with these e-mails, by the hash of the e-mail."""
     query = select(user_directory.c.email_hash, users).join(users, users.c.id == user_directory.c.user_id)
-    rows = await frame.all(query.where(user_directory.c.email_hash.in_(hashes), _ALIVE))
+    wanted = text("email_hash = ANY (CAST(:hashes AS bytea[]))").bindparams(hashes=list(hashes))
+    rows = await frame.all(query.where(wanted, _ALIVE))
     return {row.email_hash: to_user(row) for row in rows}
 
 
@@ -180,13 +182,13 @@ _IMPORT = text(
 async def import_rows(frame: Frame, rows: Sequence[tuple[int, bytes, str, str, str]], metadata: str) -> set[int]:
     """Insert rows of (id, e-mail hash, e-mail, name, zone) set-wise, with one event each; returns the ids created."""
     values = {
-        "ids": [row[0] for row in rows],
-        "hashes": [row[1] for row in rows],
-        "emails": [row[2] for row in rows],
-        "names": [row[3] for row in rows],
-        "zones": [row[4] for row in rows],
-        "events": [frame.ids.uuid(row[0]) for row in rows],
-        "shown": [ids.show_user(row[0]) for row in rows],
+        "ids": array(str(row[0]) for row in rows),
+        "hashes": array(f"\\x{row[1].hex()}" for row in rows),
+        "emails": array(row[2] for row in rows),
+        "names": array(row[3] for row in rows),
+        "zones": array(row[4] for row in rows),
+        "events": array(frame.ids.uuid(row[0]).hex for row in rows),
+        "shown": array(ids.show_user(row[0]) for row in rows),
         "now": frame.now,
         "metadata": metadata,
     }

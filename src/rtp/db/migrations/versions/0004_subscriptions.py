@@ -50,6 +50,7 @@ CREATE TABLE subscriptions (
 );
 CREATE INDEX ix_subscriptions_user_id_id ON subscriptions (user_id, id);
 CREATE INDEX ix_subscriptions_status_id ON subscriptions (status, id);
+CREATE INDEX ix_subscriptions_price_key_id ON subscriptions (price_key, id);
 CREATE INDEX ix_subscriptions_price_key_user_id ON subscriptions (price_key, user_id);
 CREATE INDEX ix_subscriptions_due_at_id ON subscriptions (due_at, id) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX uq_subscriptions_live ON subscriptions (user_id, product_id)
@@ -70,7 +71,7 @@ CREATE TABLE entitlements (
     version integer NOT NULL DEFAULT 1
 );
 CREATE INDEX ix_entitlements_user_id_id ON entitlements (user_id, id);
-CREATE INDEX ix_entitlements_product_key_id ON entitlements (product_key, id) WHERE open;
+CREATE INDEX ix_entitlements_product_key_id ON entitlements (product_key, id);
 CREATE UNIQUE INDEX uq_entitlements_user_id_product_id ON entitlements (user_id, product_id);
 """
 
