@@ -64,7 +64,9 @@ def warm(
         raise Usage(what="either --class C or --all says what to warm")
     own, total, chunk = call.flags.idempotency_key, 0, Warm(class_=class_)
     while True:
+        quiet, call.output.quiet = call.output.quiet, call.output.quiet or total > 0  # one receipt for all chunks
         done = call.write(schemas.WARM, chunk)
+        call.output.quiet = quiet
         total += done.done
         if sys.stderr.isatty():
             call.say(f"{total} done, {done.left} left")

@@ -52,13 +52,18 @@ class Day:
     def __init__(self, home: Path, environment: dict[str, str], say: Callable[[str], None]) -> None:
         self.home = home
         self.environment = environment
-        self.say = say
+        self._say = say
         self.steps: list[Step] = []
 
     @property
     def step(self) -> Step:
         """The step under way."""
         return self.steps[-1]
+
+    def say(self, text: str) -> None:
+        """Say something, line by line."""
+        for line in text.split("\n"):
+            self._say(line)
 
     def begin(self, title: str) -> None:
         """Start a step."""
