@@ -16,9 +16,13 @@ def complete(words: list[str]) -> int:
     row = find(words[0])
     if row is None:
         return 0
+    from rtp.errors import RtpError
     from rtp_commands import lazy, pages
 
-    command: Any = lazy.load(row)
+    try:
+        command: Any = lazy.load(row)
+    except RtpError:
+        return 0  # a plugin that changed: the command itself says so, a completion is silent
     before, typed = words[1:-1], words[-1]
     if not row.leaf:
         if not before:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -32,8 +33,15 @@ def load(row: Row) -> Command:
 
 
 def module_of(row: Row) -> Any:
-    """Import a row's module: one of this package, or of a plugin by its full name."""
-    name = row.module if "." in row.module else f"rtp_commands.{row.module}"
+    """Import a row's module: one of this package, or of a plugin, whose files are checked first.
+
+    Raises: PluginChanged, PluginNotTrusted, TrustFileUnsafe.
+    """
+    name = row.module if row.plugin else f"rtp_commands.{row.module}"
+    if row.plugin:
+        from rtp.plugins import trust
+
+        trust.admit(os.environ, row.plugin)
     return importlib.import_module(name)
 
 

@@ -13,13 +13,22 @@ import sys
 class Row:
     """One group or top-level command: its name, the module that holds it, one line of help, its panel.
 
-    `leaf` marks a command without a verb; `hidden` keeps a row out of the screens.
+    `leaf` marks a command without a verb; `hidden` keeps a row out of the screens; `plugin` names the distribution of a
+    trusted plugin, whose files are checked before its module is imported.
     """
 
-    __slots__ = ("help", "hidden", "leaf", "module", "name", "panel")
+    __slots__ = ("help", "hidden", "leaf", "module", "name", "panel", "plugin")
 
     def __init__(
-        self, name: str, module: str, help: str, panel: str, *, leaf: bool = False, hidden: bool = False
+        self,
+        name: str,
+        module: str,
+        help: str,
+        panel: str,
+        *,
+        leaf: bool = False,
+        hidden: bool = False,
+        plugin: str = "",
     ) -> None:
         self.name = name
         self.module = module
@@ -27,9 +36,10 @@ class Row:
         self.panel = panel
         self.leaf = leaf
         self.hidden = hidden
+        self.plugin = plugin
 
 
-PANELS = ("Members", "Money", "Operations", "Game day", "This tool")
+PANELS = ("Members", "Money", "Operations", "Game day", "This tool", "Plugins")
 
 TABLE = (
     Row("users", "users", "Members of the business: create, find, suspend, import", "Members"),
@@ -74,16 +84,23 @@ ALIASES = {"db": "migrations", "load": "loadtests", "gameday": "gamedays"}
 
 
 def rows() -> list[Row]:
-    """The rows whose module exists, in the order of the table."""
-    names = os.listdir(os.path.dirname(__file__))
-    there = {name.partition(".")[0] for name in names}
-    return [row for row in TABLE if row.module in there]
+    """The rows whose module exists, in the order of the table, then those of trusted plugins."""
+    from rtp_commands import trusted
+
+    return [*_own_rows(), *trusted.rows(os.environ)]
 
 
 def find(name: str) -> Row | None:
-    """The row of a name or of an alias."""
+    """The row of a name or of an alias; the trust file is read only for a name that is not our own."""
     wanted = ALIASES.get(name, name)
-    return next((row for row in rows() if row.name == wanted), None)
+    own = next((row for row in _own_rows() if row.name == wanted), None)
+    return own or next((row for row in rows() if row.name == wanted), None)
+
+
+def _own_rows() -> list[Row]:
+    names = os.listdir(os.path.dirname(__file__))
+    there = {name.partition(".")[0] for name in names}
+    return [row for row in TABLE if row.module in there]
 
 
 def main() -> int:

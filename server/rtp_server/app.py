@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from litestar import Litestar, Router
@@ -12,7 +13,7 @@ from litestar.types import ASGIApp
 from rtp.errors import InvalidInput
 from rtp.kit import failpoints
 from rtp.settings import Settings
-from rtp_server import openapi, problems
+from rtp_server import openapi, plugging, problems
 from rtp_server import state as states
 from rtp_server.edge import Edge
 from rtp_server.edge.logs import configure
@@ -28,12 +29,14 @@ def create_app(settings: Settings) -> ASGIApp:
     """The ASGI application of one API process; opens its connections on start-up."""
     configure(settings.log_level)
     arm_failpoint(settings)
-    return Edge(create_litestar(states.build(settings, states.signing_key(settings))))
+    state = states.build(settings, states.signing_key(settings))
+    plugging.attach(state, os.environ)
+    return Edge(create_litestar(state))
 
 
 def create_litestar(state: states.State) -> Litestar:
     """The part behind the edge."""
-    routes = Router("/v1", route_handlers=list(HANDLERS), guards=[guard])
+    routes = Router("/v1", route_handlers=[*HANDLERS, *state.additions.routes], guards=[guard])
     app = Litestar(
         route_handlers=[routes, *OPEN_HANDLERS],
         state=LitestarState({"rtp": state}),

@@ -15,6 +15,7 @@ from rtp.db.frames import Frames
 from rtp.permissions import Permissions
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
+from rtp_server.additions import Additions
 from rtp_server.schema_gate import SchemaGate
 
 
@@ -30,6 +31,7 @@ class State:
     cache: Cache | None = None
     permissions: Permissions = field(default_factory=Permissions)
     version: str = __version__
+    additions: Additions = field(default_factory=Additions)
     gate: SchemaGate = field(init=False)
 
     def __post_init__(self) -> None:

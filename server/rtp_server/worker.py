@@ -26,7 +26,7 @@ from rtp.kit import trace as traces
 from rtp.migrations import schema
 from rtp.payments import http_provider
 from rtp.settings import Settings
-from rtp_server import relaying, work
+from rtp_server import plugging, relaying, work
 from rtp_server import state as states
 from rtp_server.app import arm_failpoint
 from rtp_server.edge.logs import configure
@@ -114,6 +114,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     state = states.build(settings, states.signing_key(settings))
+    plugging.attach(state, os.environ)
     try:
         if await schema_ready(state, stop):
             await work_until(stop, settings, state)
@@ -125,8 +126,8 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
     """Jobs and relay side by side until told to stop; if one of them fails, the process ends and is started anew."""
     provider = http_provider.connect(settings)
     services = {**state.services(), "provider": provider}
-    app = build_app(settings, state.frames, services, work.JOBS)
-    consumers: tuple[Consumer, ...] = work.consumers(services)
+    app = build_app(settings, state.frames, services, [*work.JOBS, *state.additions.jobs])
+    consumers: tuple[Consumer, ...] = (*work.consumers(services), *state.additions.consumers)
     async with app.open_async():
         jobs = asyncio.create_task(
             app.run_worker_async(

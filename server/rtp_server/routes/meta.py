@@ -8,12 +8,13 @@ from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
-from rtp.db.frame import Frame
 from rtp.errors import RtpError
+from rtp.kit import trace
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
 from rtp.migrations import schema
 from rtp.payments import service as payments
+from rtp.permissions import WORKER
 from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
 from rtp_server.operation import OPEN, operation, principal_of
@@ -40,9 +41,12 @@ async def whoami(request: Request[Any, Any, Any]) -> WhoAmI:
 
 
 @operation(schemas.DOCTOR)
-async def doctor(frame: Frame) -> Doctor:
+async def doctor(state: State) -> Doctor:
     """Check what the server depends on."""
-    return Doctor(checks=await checks.all_checks(frame))
+    reading = state.frames.reading(operation=schemas.DOCTOR.id, principal=WORKER, trace=trace.start())
+    async with reading as frame:
+        found = await checks.all_checks(frame)
+    return Doctor(checks=[*found, *state.additions.checks()])
 
 
 @get(

@@ -40,6 +40,8 @@ class Cache:
     def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.store = store
         self._monotonic = monotonic
+        self.warmers: Sequence[tuple[str, Callable[..., Awaitable[tuple[list[Warmer], int]]]]] = ()
+        """Sources of keys to warm that plugins add."""
         self._random = random.SystemRandom()
         self._flights: dict[tuple[str, str], asyncio.Future[bytes | None]] = {}
         self._failed = False

@@ -38,12 +38,13 @@ async def warm(frame: Frame, request: Warm) -> Warmed:
 async def _next(frame: Frame, request: Warm) -> tuple[list[Warmer], str, int]:
     """The chunk, where it ended (`area|place`), and how many keys come after it."""
     begun, _, place = request.after.partition("|")
-    names = [name for name, _ in WARMERS]
+    known = [*WARMERS, *(frame.cache.warmers if frame.cache else ())]
+    names = [name for name, _ in known]
     if begun and begun not in names:
         raise _no_place()
     chunk: list[Warmer] = []
     following, left = request.after, 0
-    for name, warmers in WARMERS[names.index(begun) if begun else 0 :]:
+    for name, warmers in known[names.index(begun) if begun else 0 :]:
         after = place if name == begun else ""
         try:
             found, more = await warmers(frame, request.class_, after, request.limit - len(chunk))

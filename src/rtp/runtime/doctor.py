@@ -12,6 +12,7 @@ from typing import Literal
 import rtp
 from rtp.errors import RtpError
 from rtp.meta.schemas import Check
+from rtp.plugins import trust
 from rtp.runtime import launch, pg_binaries, valkey
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
@@ -127,10 +128,27 @@ def database_roles(instance: Instance, settings: Settings) -> list[Check]:
     return [Check(name="database roles", state="failed", detail=detail, fix=fix)]
 
 
+def plugins(instance: Instance, settings: Settings) -> list[Check]:
+    """Whether every trusted plugin still is what was trusted."""
+    try:
+        known = trust.read(os.environ).plugins
+    except RtpError as error:
+        return [Check(name="trusted plugins", state="failed", detail=error.message, fix=error.problem().hint)]
+    found = []
+    for plugin in known:
+        try:
+            trust.check(plugin)
+        except RtpError as error:
+            name = f"trusted plugin {plugin.distribution}"
+            found.append(Check(name=name, state="failed", detail=error.message, fix=error.problem().hint))
+    return found or [Check(name="trusted plugins", state="ok", detail=f"{len(known)} unchanged")]
+
+
 CHECKS: tuple[Callable[[Instance, Settings], list[Check]], ...] = (
     processes,
     versions,
     disk,
     permissions,
     database_roles,
+    plugins,
 )

@@ -1,0 +1,1 @@
+"""Plugins: which installed distributions are trusted, and what they add through hooks."""
