@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -55,6 +57,14 @@ def test_every_live_state_can_be_ended_and_every_state_is_reached() -> None:
 def test_access_lost_for_want_of_payment_only_comes_back_by_a_payment() -> None:
     ways = {event for (status, event), to in policy.MOVES.items() if status == "unpaid" and to in policy.LIVE}
     assert ways == {"paid"}
+
+
+def test_the_documented_table_of_moves_is_the_one_in_force() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "subscriptions.md").read_text()
+    section = page.split("## States")[1].split("## Periods")[0]
+    rows = re.findall(r"^\| (\w+) \| ([\w ]+) \| (\w+) \|$", section, re.MULTILINE)[1:]
+    documented = {(start, event.replace(" ", "_")): to for start, event, to in rows}
+    assert documented == policy.MOVES
 
 
 due = st.builds(

@@ -46,14 +46,6 @@ class PaymentUnderWay(RtpError):
     hint = "rtp subscriptions show {subscription}"
 
 
-class PriceNotForSale(RtpError):
-    """The price {price} is archived: who has it keeps it, nobody new can buy it."""
-
-    status = 422
-    still = "Nothing was changed."
-    hint = "rtp prices list"
-
-
 class SubscriptionImportTooLarge(RtpError):
     """A batch holds {rows} rows, and {limit} are allowed."""
 
