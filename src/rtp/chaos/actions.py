@@ -73,6 +73,11 @@ def reset_provider() -> dict[str, Any]:
     return done
 
 
+def hold(seconds: float) -> None:
+    """Leave everything as it is for so many seconds."""
+    targets.pause(float(seconds))
+
+
 UNDO: dict[str, Callable[..., Any]] = {"wait_until_up": wait_until_up, "reset_provider": reset_provider}
 """The inverses by the names that the undo journal uses."""
 

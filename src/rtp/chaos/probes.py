@@ -17,6 +17,7 @@ from rtp.kit.clock import to_text
 from rtp.ledger import schemas as ledger
 from rtp.payments import http_provider
 from rtp.payments.ports import ProviderRefund
+from rtp.payments.sandbox_book import Control
 from rtp.products import schemas as products
 from rtp.refunds import schemas as refunds
 from rtp.runtime import probe
@@ -93,6 +94,19 @@ def refunds_unlike_provider(hours: int = 24) -> int:
         for there in before
     )
     return lost + unknown
+
+
+def provider_behaves() -> bool:
+    """Whether the sandbox provider is under no control of an experiment."""
+
+    async def ask() -> Control:
+        provider = http_provider.connect(load())
+        try:
+            return await provider.control()
+        finally:
+            await provider.close()
+
+    return asyncio.run(ask()) == Control()
 
 
 def _provider_refunds(hours: int) -> list[ProviderRefund]:
