@@ -14,6 +14,7 @@ from rtp.entitlements import service as entitlements
 from rtp.entitlements.schemas import Decision
 from rtp.errors import RtpError
 from rtp.kit import ids
+from rtp.meta import checks
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
@@ -299,6 +300,18 @@ async def test_what_is_not_due_is_left_alone(world: World) -> None:
         assert await due.advance(frame, ids.parse("sub", held.id)) is None
     await world.work()
     assert (await world.show(held.id), len(await charges(world))) == (held, 1)
+
+
+async def test_the_doctor_tells_of_subscriptions_that_no_worker_advances(world: World) -> None:
+    held = await world.subscribe("alerts-monthly")
+    states = []
+    for minutes in (0, 11):
+        world.clock.instant = held.period_end + timedelta(minutes=minutes)
+        async with world.writing() as frame:
+            found = {check.name: check for check in await checks.all_checks(frame)}
+        states.append(found["renewals"].state)
+    assert states == ["ok", "warning"]
+    assert found["renewals"].detail.startswith("1 waiting")
 
 
 async def test_two_workers_at_the_same_due_subscriptions_charge_each_once(world: World) -> None:

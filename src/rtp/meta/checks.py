@@ -11,6 +11,7 @@ from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
 from rtp.migrations import service as migrations
+from rtp.subscriptions import service as subscriptions
 
 LATE_SECONDS = 30
 """An event that a consumer has not had for so long is late."""
@@ -36,6 +37,7 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _dead_letters(frame),
         await _event_lag(frame),
         await _ledger(frame),
+        await _renewals(frame),
         await _cache(frame),
     ]
 
@@ -101,3 +103,11 @@ async def _ledger(frame: Frame) -> Check:
         return Check(name="ledger", state="ok", detail=f"{len(verdict.rules)} rules hold over {entries} entries")
     broken = [line.rule for line in verdict.rules if line.state == "broken"]
     return Check(name="ledger", state="failed", detail=f"broken: {', '.join(broken)}", fix="rtp ledger check")
+
+
+async def _renewals(frame: Frame) -> Check:
+    overdue = await subscriptions.overdue_count(frame)
+    if not overdue:
+        return Check(name="renewals", state="ok", detail="no subscription waits for its next step")
+    detail = f"{overdue} waiting for their next step for more than 10 minutes"
+    return Check(name="renewals", state="warning", detail=detail, fix="rtp logs worker")
