@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import msgspec
 
 from rtp.db.frames import Frames
 from rtp.payments import jobs as payment_jobs
@@ -102,6 +103,17 @@ async def test_an_import_takes_the_good_lines_and_names_the_bad_ones(api: httpx.
     assert again["created"] == 0
     events = (await api.get("/v1/events", params={"type": "user.imported"})).json()["items"]
     assert len(events) == 2
+
+
+async def test_an_import_keeps_quotes_backslashes_and_braces_and_refuses_only_a_nul(api: httpx.AsyncClient) -> None:
+    names = ['"Ada" \\ {Lovelace}, NULL', "O'Neill\n", "\\u0000 as six characters", "\0"]
+    rows = [{"row": place, "email": f"q{place}@example.com", "name": name} for place, name in enumerate(names)]
+    body = (await api.post("/v1/users/import", content=b"\n".join(map(msgspec.json.encode, rows)))).json()
+    assert (body["created"], [row["row"] for row in body["refused"]]) == (3, [3])
+    items = (await api.get("/v1/users", params={"sort": "created_at"})).json()["items"]
+    assert [user["name"] for user in items] == names[:3]
+    events = (await api.get("/v1/events", params={"type": "user.imported"})).json()["items"]
+    assert {event["payload"]["after"]["name"] for event in events} == set(names[:3])
 
 
 async def test_pages_follow_each_other_without_gap_or_repeat(api: httpx.AsyncClient) -> None:
