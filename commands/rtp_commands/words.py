@@ -23,8 +23,10 @@ def printable_input(text: str) -> str:
     """
     if "\x00" in text:
         raise ValueError("the text holds a NUL byte")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("the text is not valid UTF-8")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("the text is not valid UTF-8") from error
     return text
 
 
