@@ -47,10 +47,16 @@ def folders(kind: str, home: Path, cwd: Path | None = None) -> list[tuple[Source
     ]
 
 
-def listed(kind: str, home: Path, suffixes: Sequence[str], cwd: Path | None = None) -> list[DataFile]:
-    """Every file of a kind, by name; where two have the same name, the one that is found first."""
+def listed(
+    kind: str, home: Path, suffixes: Sequence[str], cwd: Path | None = None, *, sources: Sequence[Source] = ()
+) -> list[DataFile]:
+    """Every file of a kind, by name; where two have the same name, the one that is found first.
+
+    With `sources` only those are searched: a server has no working folder to speak of.
+    """
     found: dict[str, DataFile] = {}
-    for source, folder in folders(kind, home, cwd):
+    wanted = [one for one in folders(kind, home, cwd) if not sources or one[0] in sources]
+    for source, folder in wanted:
         for path in sorted(folder.glob("*")) if folder.is_dir() else []:
             if path.suffix in suffixes and path.is_file() and not path.name.startswith(("_", ".")):
                 found.setdefault(path.stem, DataFile(path.stem, path, source))

@@ -62,8 +62,7 @@ def find(name: str, home: Path) -> Profile:
 
 def listed(home: Path, *sources: data_files.Source) -> list[LoadTest]:
     """Every load test there is, also those that could not be run; of these sources only, if any are named."""
-    found = data_files.listed("loadtests", home, SUFFIXES)
-    return [_described(file) for file in found if not sources or file.source in sources]
+    return [_described(file) for file in data_files.listed("loadtests", home, SUFFIXES, sources=sources)]
 
 
 def read(file: DataFile) -> Profile:
