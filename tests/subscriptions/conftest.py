@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from rtp.db.frame import Frame
 from rtp.db.frames import Frames
 from rtp.jobs.spec import Context
 from rtp.kit import trace
@@ -15,6 +17,7 @@ from rtp.kit.clock import FixedClock
 from rtp.kit.money import Money
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
+from rtp.permissions import LOCAL_OWNER
 from rtp.products import catalog
 from rtp.products.schemas import Catalog, CatalogPrice, CatalogProduct
 from rtp.settings import Settings
@@ -54,6 +57,10 @@ class World:
         """One use case in a frame of its own."""
         async with self.writing() as frame:
             return await use_case(frame, *args)
+
+    def reading(self) -> AbstractAsyncContextManager[Frame]:
+        """A frame that only reads."""
+        return self.frames.reading(operation="tests.read", principal=LOCAL_OWNER, trace=trace.start())
 
     async def work(self) -> None:
         """Run jobs and relay events until nothing is left."""
