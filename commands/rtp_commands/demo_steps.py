@@ -128,6 +128,7 @@ def outage(day: Day, data: Path) -> None:
     day.finish(experiment, "chaos", "run", "database-killed")
     day.figure("pages_read", answers["ok"])
     day.figure("pages_not_read", answers["failed"])
+    day.figure("pages_without_an_answer", answers["lost"])
     day.until("all is well again", lambda: day.quietly("status").exit_code == 0)
 
 
@@ -136,6 +137,10 @@ def load(day: Day, data: Path) -> None:
     report = day.home / "reports" / "load.json"
     day.rtp("load", "run", "member", "--duration", "20s", "--report", f"json:{report}", expect=(0, 10), show=24)
     day.must("the load test wrote its report", report.is_file())
+    last = day.json("load", "history", "--limit", "1")[0]
+    day.figure("verdict", last["verdict"])
+    day.figure("requests", last["requests"])
+    day.figure("failures", last["failures"])
 
 
 def levels(day: Day, data: Path) -> None:
@@ -216,7 +221,7 @@ def _read(day: Day, path: str) -> str:
     try:
         answer = httpx.get(status["url"] + path, headers={"Authorization": f"Bearer {_token(day)}"}, timeout=10)
     except httpx.TransportError:
-        return "failed"
+        return "lost"
     return "ok" if answer.is_success else "failed"
 
 
