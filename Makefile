@@ -8,7 +8,7 @@ JOBS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install test prove check bench docs lock venv
+.PHONY: help install demo test prove check bench docs lock venv
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -18,6 +18,9 @@ venv:
 
 install: venv ## Make .venv with everything in it; then .venv/bin/rtp runs
 	@$(BIN)/rtp --version
+
+demo: venv ## Run an operator's day on real input (ARGS="--seed 7" for other members)
+	$(BIN)/rtp demo $(ARGS)
 
 test: venv ## Run the tests with coverage (ARGS="tests/users -k email" narrows)
 	@rm -f .coverage .coverage.*
