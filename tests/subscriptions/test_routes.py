@@ -7,7 +7,10 @@ import json
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+
+from rtp.testing.servers import Cloned
 
 CATALOG = {
     "products": [
@@ -219,6 +222,20 @@ async def test_an_import_leaves_an_event_for_each_member_and_one_audit_row(shop:
     rows = (await shop.get("/v1/audit", params={"target": "subscriptions"})).json()["items"]
     assert [row["operation"] for row in rows] == ["subscriptions.import"]
     assert rows[0]["changes"]["summary"] == {"created": 5, "existing": 0, "charged": 5, "refused": 0}
+
+
+async def test_a_single_charge_does_not_wait_for_those_of_an_import(
+    shop: httpx.AsyncClient, database: Cloned
+) -> None:
+    await imported(shop, "k1", *((f"m{n}@example.com", "alerts-monthly", "visa") for n in range(1, 5)))
+    single = (await create(shop, "k2", price="alerts-monthly")).json()
+    with psycopg.connect(database.owner_url) as connection:
+        worker = connection.execute("SELECT * FROM procrastinate_register_worker_v1()").fetchone()
+        assert worker is not None
+        fetched = connection.execute(
+            "SELECT args ->> 'payment' FROM procrastinate_fetch_job_v2(NULL, %s)", (worker[0],)
+        ).fetchone()
+    assert fetched == (single["payment_id"],)
 
 
 async def test_a_batch_larger_than_the_limit_is_refused_whole(shop: httpx.AsyncClient) -> None:

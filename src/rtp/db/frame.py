@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 _DEFER = text(
     """
     SELECT procrastinate_defer_jobs_v1(ARRAY(
-        SELECT ROW(j.queue, j.name, 0, j.lock, j.queueing_lock, j.args, j.at)::procrastinate_job_to_defer_v1
+        SELECT ROW(j.queue, j.name, j.priority, j.lock, j.queueing_lock, j.args, j.at)::procrastinate_job_to_defer_v1
         FROM jsonb_to_recordset(CAST(:jobs AS jsonb))
-            AS j(queue text, name text, lock text, queueing_lock text, args jsonb, at timestamptz)
+            AS j(queue text, name text, priority int, lock text, queueing_lock text, args jsonb, at timestamptz)
     ))
     """
 )
 
+BEHIND = -1
+"""Priority of the jobs of a bulk write: who waits for a single one does not wait for hundreds."""
 MANY = 50
 """So many events are written as one statement with one parameter."""
 
@@ -50,6 +52,7 @@ class Job(msgspec.Struct, kw_only=True):
     lock: str | None = None
     queueing_lock: str | None = None
     at: datetime | None = None
+    priority: int = 0
 
 
 class Note(msgspec.Struct, kw_only=True):
@@ -68,7 +71,8 @@ class Frame:
 
     `now` is the pinned instant of the whole frame; `reason` is what the caller gave. `caching` tells whether its reads
     go through the process's cache: never while it writes, or it would read the state before its own changes. `bulk`
-    says that the audit row gets the summary of very many changes instead of each; each is an event all the same.
+    says that very many things change: the audit row gets their summary instead of each (each is an event all the same),
+    and their jobs let those of others go first.
     """
 
     def __init__(
@@ -134,7 +138,17 @@ class Frame:
                 queueing_lock: str | None = None, at: datetime | None = None, **args: Any) -> None:  # fmt: skip
         """Queue a job that exists only if this frame commits; it carries the trace of its cause."""
         args = {**args, "_trace": {"traceparent": self.trace.traceparent, "request_id": self.trace.request_id}}
-        self.jobs.append(Job(name=name, args=args, queue=queue, lock=lock, queueing_lock=queueing_lock, at=at))
+        self.jobs.append(
+            Job(
+                name=name,
+                args=args,
+                queue=queue,
+                lock=lock,
+                queueing_lock=queueing_lock,
+                at=at,
+                priority=BEHIND if self.bulk else 0,
+            )
+        )
 
     def after(self, seconds: float) -> datetime:
         """An instant so many seconds from the frame's own."""
