@@ -10,7 +10,6 @@ from rtp import reports
 from rtp.chaos import controller, planning, reporting, schemas, store
 from rtp.chaos.errors import ChaosElsewhere, ChaosForbidden, ChaosNotAllowed, NoExperimentRunning
 from rtp.chaos.schemas import EXIT_CODES, ChaosRun, RecordRun
-from rtp.client import OutcomeUnknown, ServerTimedOut, Unreachable
 from rtp.errors import ExitCode, RtpError
 from rtp.meta.schemas import WHOAMI
 from rtp.permissions import at_least
@@ -19,7 +18,8 @@ from rtp.runtime.instance import Instance
 from rtp_commands.call import Call, Result
 from rtp_commands.writing import ask_first
 
-RECORD_TRIES = 20
+RECORD_TRIES = 40
+RECORD_PAUSE = 0.25
 
 
 def run_here(call: Call, name: str, report: str | None, variables: dict[str, Any]) -> Result:
@@ -83,14 +83,19 @@ def report_of(call: Call, run: ChaosRun) -> reports.Report:
 
 
 def record(call: Call, found: RecordRun) -> bool:
-    """Put a run into the audit, once, also when the server is just coming back; whether it worked."""
+    """Put a run into the audit, once, also when the server is just coming back; whether it worked.
+
+    The verdict stands without it, so a server that cannot take it is told of and ends nothing.
+    """
     why: RtpError | None = None
     for _ in range(RECORD_TRIES):
         try:
             call.client.write(schemas.RECORD, found, key=found.id, reason=call.flags.reason)
-        except (Unreachable, OutcomeUnknown, ServerTimedOut) as error:  # the key makes repeating it safe
+        except RtpError as error:
             why = error
-            controller.pause(0.25)
+            if not (error.problem().retryable or error.problem().status >= 500):
+                break
+            controller.pause(RECORD_PAUSE)  # the key makes repeating it safe
         else:
             return True
     call.say(f"The run could not be recorded in the audit: {why}")
