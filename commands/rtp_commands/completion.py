@@ -57,6 +57,13 @@ class Value(msgspec.Struct):
     id: str
 
 
+class Installed(msgspec.Struct, kw_only=True):
+    """Where the script of a shell was written."""
+
+    shell: str
+    path: str
+
+
 @app.command()
 @local()
 def show(call: Call, shell: Shell = "bash") -> None:
@@ -84,7 +91,9 @@ def install(call: Call, shell: Shell = "bash") -> Result:
         path = _install(home, shell)
     except OSError as error:
         raise Usage(what=f"{error.filename} cannot be written: {error.strerror}") from error
-    return Result(None, said=f"Installed: {path}. It works in the next {shell} that you open.")
+    return Result(
+        Installed(shell=shell, path=str(path)), said=f"Installed. It works in the next {shell} that you open."
+    )
 
 
 @app.command()

@@ -74,7 +74,8 @@ def use(
     store = Store(os.environ)
     if name == "local" and name not in store.names():
         store.use("")
-        return Result(None, said="From now on: the instance on this machine.")
+        here = Shown(name=name, url="", environment="", token="none", current=True)
+        return Result(here, said="From now on: the instance on this machine.")
     context = store.get(name)
     store.use(name)
     return Result(_shown(context, name), said=f"From now on: {name} ({context.url}).")
@@ -121,8 +122,10 @@ def remove(call: Call, name: Name) -> Result:
     Examples:
         rtp context remove old
     """
-    Store(os.environ).remove(name)
-    return Result(None, said=f"Forgotten: {name}.")
+    store = Store(os.environ)
+    forgotten = _shown(store.get(name), "")
+    store.remove(name)
+    return Result(forgotten, said=f"Forgotten: {name}.")
 
 
 def _check_url(url: str) -> None:

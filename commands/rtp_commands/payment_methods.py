@@ -10,7 +10,7 @@ from rtp.payments import schemas
 from rtp.payments.schemas import AddMethod, PaymentMethod
 from rtp_commands import arguments
 from rtp_commands.arguments import id_or_key
-from rtp_commands.call import Call, Listing, Severity, Waiting, listing, write
+from rtp_commands.call import Call, Listing, Severity, Waiting, listing, read, write
 
 app = typer.Typer()
 
@@ -49,6 +49,18 @@ def list_(call: Call, user: arguments.User) -> Listing[PaymentMethod]:
         rtp payment-methods list ada@example.com -o ids
     """
     return call.list(schemas.METHODS, user=user)
+
+
+@app.command()
+@read(schemas.METHOD)
+def show(call: Call, method: Method) -> PaymentMethod:
+    """Show a card: its brand and last four digits, and whether the provider took it.
+
+    Examples:
+        rtp payment-methods show pm_01J9ZK3V5W8X2Y4A6B7C8D9E0F
+        rtp payment-methods show pm_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
+    """
+    return call.read(schemas.METHOD, method=method)
 
 
 @app.command()

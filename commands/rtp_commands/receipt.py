@@ -13,20 +13,18 @@ SHOWN = 20
 
 def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     """The receipt: a heading, each change with its differences, queued work, and whether it can be undone."""
-    result: list[Line] = [
-        [("Plan ", "bold"), (f"{plan.id}  {plan.operation}  valid until {minute(plan.expires_at)} UTC", "")]
-    ]
+    result = pairs([("Plan", Cell(f"{plan.id} {plan.operation}, valid until {minute(plan.expires_at)} UTC"))], wide)
     for change in plan.changes[:SHOWN]:
-        result += [[("  " + change.type, "bold"), ("  " + change.target, "")]]
+        result += pairs([("  " + change.type, Cell(change.target))], wide)
         result += [[("    ", ""), *line] for line in pairs(_differences(change), wide - 4)]
     if len(plan.changes) > SHOWN:
         result += [[(f"  and {len(plan.changes) - SHOWN} more: rtp plans show {plan.id} -o json", "")]]
     for ask in plan.jobs:
         asked = ", ".join(f"{name}={cell(name, value, terminal=False).text}" for name, value in ask.args.items())
-        result += [[("  then ", "bold"), (f"{ask.job}({asked})", "")]]
+        result += pairs([("  then", Cell(f"{ask.job}({asked})"))], wide)
     if not plan.changes and not plan.jobs:
         result += [[("  nothing would change", "")]]
-    return [*result, [("  " + reversible, "")]] if reversible else result
+    return [*result, *pairs([("", Cell(reversible))], wide)] if reversible else result
 
 
 def text(plan: Plan, *, reversible: str, wide: int) -> str:
