@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from rtp.kit.data_files import example
 from rtp.kit.money import Money
 from rtp.products.schemas import Catalog, CatalogPrice, CatalogProduct, Interval, Kind
 from rtp_commands.errors import Usage
@@ -91,7 +92,7 @@ def _content(path: Path) -> bytes:
 
 
 def _start_of(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with example(path).open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from rtp.client import ApiError, OutcomeUnknown
 from rtp.errors import ExitCode, RtpError
+from rtp.kit.data_files import example
 from rtp.operations import Operation
 from rtp_commands.call import Call, Result
 from rtp_commands.cells import spreadsheet
@@ -87,7 +88,7 @@ def import_file(call: Call, path: Path, result_file: Path | None, format: Format
         raise Usage(what="an import is many batches and has no plan: --dry-run shows what would become of each row")
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open(encoding="utf-8-sig", errors="surrogateescape", newline=""))
+            file = stack.enter_context(example(path).open(encoding="utf-8-sig", errors="surrogateescape", newline=""))
             refusals = Refusals(call, stack.enter_context(result_file.open("w", newline="")) if result_file else None)
         except OSError as error:
             raise Usage(what=f"{error.filename} cannot be opened: {error.strerror}") from error

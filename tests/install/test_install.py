@@ -86,6 +86,10 @@ def test_the_installed_wheel_starts_serves_and_stops(
     made = json.loads(run(rtp, *words, cwd=tmp_path, env=environment))
     listed = json.loads(run(rtp, "users", "list", "-o", "json", cwd=tmp_path, env=environment))
     assert [user["id"] for user in listed] == [made["id"]]
+    experiments = json.loads(run(rtp, "chaos", "list", "-o", "json", cwd=tmp_path, env=environment))
+    assert {item["source"] for item in experiments} == {"shipped"}
+    planned = run(rtp, "catalog", "plan", "examples/catalog.yaml", cwd=tmp_path, env=environment)
+    assert "day-trading-room-monthly" in planned
     run(rtp, "down", cwd=tmp_path, env=environment)
     down = subprocess.run([rtp, "status", "-o", "json"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert down.returncode == 13

@@ -38,6 +38,12 @@ def shipped_root() -> Path:
     return package / "data" if (package / "data").is_dir() else package.parents[1]
 
 
+def example(path: Path) -> Path:
+    """A path as it is, or the shipped example that it names where there is no such file (`examples/catalog.yaml`)."""
+    shipped = shipped_root() / path
+    return shipped if path.parts[:1] == ("examples",) and not path.exists() and shipped.is_file() else path
+
+
 def folders(kind: str, home: Path, cwd: Path | None = None) -> list[tuple[Source, Path]]:
     """The folders of a kind, in the order in which they are searched."""
     return [
