@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from rtp.errors import RtpError
 from rtp.loadtests import schemas
 from rtp.loadtests.reporting import as_report
 from rtp.loadtests.schemas import MAX_USERS, LoadRun, LoadTest
-from rtp.operations import Page
 from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
 from rtp_commands.errors import Usage
+from rtp_commands.merged import merged
 from rtp_commands.reporting import ReportTo, checked, written
 
 app = typer.Typer()
@@ -38,12 +37,9 @@ def list_(call: Call) -> Listing[LoadTest]:
         rtp loadtests list
         rtp loadtests list -o json
     """
-    found = _known(call)
-    names = [one.name for one in found]
-    begin = names.index(call.flags.cursor) + 1 if call.flags.cursor in names else 0
-    end = len(found) if call.flags.all else begin + call.flags.limit
-    shown: Page[LoadTest] = Page(items=found[begin:end], next=names[end - 1] if end < len(found) else None)
-    return Listing(iter([shown.items]), {}, shown.next)
+    from rtp.loadtests import profiles
+
+    return merged(call, schemas.LIST, profiles.listed(call.settings.home_folder()), lambda one: one.name)
 
 
 @app.command()
@@ -108,17 +104,3 @@ def history(call: Call) -> Listing[LoadRun]:
         rtp loadtests history --since 7d -o json
     """
     return call.list(schemas.HISTORY)
-
-
-def _known(call: Call) -> list[LoadTest]:
-    """The load tests that this machine finds, and those that only the server's instance has."""
-    from rtp.loadtests import profiles
-
-    found = {one.name: one for one in profiles.listed(call.settings.home_folder())}
-    try:
-        for page in call.client.pages(schemas.LIST, limit=500):
-            for one in page.items:
-                found.setdefault(one.name, one)
-    except RtpError as error:
-        call.say(f"Only the load tests of this machine: {error.message}")
-    return sorted(found.values(), key=lambda one: one.name)

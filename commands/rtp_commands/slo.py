@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
+from rtp.client import Unreachable
 from rtp.errors import ExitCode
 from rtp.kit import data_files
 from rtp.slo import documents, schemas
-from rtp.slo.documents import SloSet
 from rtp.slo.errors import SloNotFound, SloNotValid
 from rtp.slo.reporting import as_report
-from rtp.slo.schemas import AskReport, Validation
-from rtp_commands.call import Call, Result, local, read
-from rtp_commands.errors import Usage
+from rtp.slo.schemas import AskReport, AskValidation, SloFile, SloText, Validation
+from rtp_commands.call import Call, Listing, Result, listing, read
+from rtp_commands.errors import InstanceMissing, Usage
+from rtp_commands.merged import merged
 from rtp_commands.reporting import ReportTo, checked, written
 
 app = typer.Typer()
-SUFFIXES = (".yaml", ".yml")
 EXITS = {"met": ExitCode.OK, "missed": ExitCode.CHECK_FAILED, "unknown": ExitCode.NOT_JUDGED}
 Files = Annotated[
     list[str] | None,
@@ -31,40 +31,34 @@ Least = Annotated[
 
 
 @app.command("list")
-@local(columns=("name", "objective", "target", "window", "source"))
-def list_(call: Call) -> None:
-    """List the SLOs there are: in ./slos, in the instance folder, and those that ship with rtp.
+@listing(schemas.LIST, columns=("name", "objective", "target", "window", "source"))
+def list_(call: Call) -> Listing[SloFile]:
+    """List SLOs: of the working folder (./slos), of the instance, and those that ship with rtp.
 
     Examples:
         rtp slo list
         rtp slo list -o json
     """
-    found = [_load(file) for file in _known(call)]
-    call.output.many([[one for slo in found for one in slo.files]])
+    found = documents.known(call.settings.home_folder())
     if broken := [slo.errors[0].file for slo in found if slo.errors]:
         call.say(f"Not readable: {', '.join(broken)}; rtp slo validate says why")
+    here = [one for slo in found for one in slo.files]
+    return merged(call, schemas.LIST, here, lambda one: f"{one.name} {one.objective}")
 
 
 @app.command()
-@local(exit_codes=(5, 10))
+@read(schemas.VALIDATE, exit_codes=(10,))
 def validate(call: Call, file: Files = None) -> Result:
     """Check SLO files: each mistake with its line, and what is valid but hardly meant.
+
+    The server checks them; without one they are checked here.
 
     Examples:
         rtp slo validate
         rtp slo validate api-availability
     """
-    found = [_load(one) for one in _wanted(call, file)]
-    findings = [finding for slo in found for finding in slo.findings]
-    errors = sum(finding.level == "error" for finding in findings)
-    result = Validation(
-        files=len(found),
-        objectives=sum(len(slo.objectives) for slo in found),
-        errors=errors,
-        warnings=len(findings) - errors,
-        findings=findings,
-    )
-    return Result(result, ExitCode.CHECK_FAILED if findings else ExitCode.OK)
+    result = _validated(call, _wanted(call, file))
+    return Result(result, ExitCode.CHECK_FAILED if result.findings else ExitCode.OK)
 
 
 @app.command()
@@ -82,7 +76,7 @@ def report(
         rtp slo report api-latency --window 1h --min-events 20 --report html:slo.html
     """
     checked(report)
-    loaded = [_load(one) for one in _wanted(call, file)]
+    loaded = [documents.load(one.path, one.source) for one in _wanted(call, file)]
     if errors := [finding for slo in loaded for finding in slo.errors]:
         first = errors[0]
         raise SloNotValid(file=first.file, line=first.line, what=first.message)
@@ -104,18 +98,24 @@ def _seconds(window: str | None) -> int | None:
     return seconds
 
 
-def _known(call: Call) -> list[data_files.DataFile]:
-    return data_files.listed("slos", call.settings.home_folder(), SUFFIXES)
+def _validated(call: Call, files: list[data_files.DataFile]) -> Validation:
+    here = [documents.load(file.path, file.source) for file in files]
+    try:
+        texts = [SloText(name=str(file.path)[-500:], text=file.path.read_text(encoding="utf-8")) for file in files]
+        if len(texts) <= 100 and all(len(one.text) <= schemas.MAX_TEXT for one in texts):
+            return call.read(schemas.VALIDATE, AskValidation(file=texts))
+    except (OSError, UnicodeDecodeError):
+        return documents.validated(here)
+    except (InstanceMissing, Unreachable) as error:
+        call.say(f"Checked here: {error.message}")
+    return documents.validated(here)
 
 
 def _wanted(call: Call, names: list[str] | None) -> list[data_files.DataFile]:
+    home = call.settings.home_folder()
     if not names:
-        return _known(call)
+        return data_files.listed("slos", home, documents.SUFFIXES)
     try:
-        return [data_files.find("slos", name, call.settings.home_folder(), SUFFIXES) for name in names]
+        return [data_files.find("slos", name, home, documents.SUFFIXES) for name in names]
     except data_files.NoSuchFile as error:
         raise SloNotFound(key=repr(str(error)), known=", ".join(error.known) or "none") from error
-
-
-def _load(file: data_files.DataFile) -> SloSet:
-    return documents.load(file.path, file.source)

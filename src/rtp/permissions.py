@@ -16,7 +16,7 @@ ADDED: dict[Role, frozenset[str]] = {
         entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.check
         ledger.list loadtests.history loadtests.list loadtests.show metrics.show payment_methods.list
         payment_methods.show payments.list payments.show plans.show prices.list prices.show products.list
-        products.show refunds.list refunds.preview refunds.show slo.report staff.list
+        products.show refunds.list refunds.preview refunds.show slo.list slo.report slo.validate staff.list
         subscriptions.list subscriptions.show today.show users.list users.show whoami.show
         """.split()
     ),

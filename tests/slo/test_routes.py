@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from rtp.db.frames import Frames
+from rtp.kit.data_files import SHIPPED, shipped_root
 from rtp.telemetry import service as telemetry
 from rtp.telemetry.schemas import RequestRecord
 
@@ -109,3 +110,29 @@ async def test_a_star_stands_for_anything_and_nothing_else_does(api: httpx.Async
 async def test_what_is_no_objective_is_refused(api: httpx.AsyncClient, change: dict[str, Any]) -> None:
     answer = await api.post("/v1/slo/report", json={"objectives": [ANSWERS | change]})
     assert answer.status_code == 400
+
+
+async def test_the_shipped_slos_are_listed_by_page(api: httpx.AsyncClient) -> None:
+    names: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = (await api.get("/v1/slo", params={"limit": 1, "cursor": cursor})).json()
+        names += [one["name"] for one in page["items"]]
+        cursor = page["next"]
+    assert names == sorted(names)
+    assert {"api-availability", "refund-availability"} <= set(names)
+    assert names.count("api-latency") == 2
+    assert (await api.get("/v1/slo?sort=target")).status_code == 400
+    assert (await api.get("/v1/slo?cursor=x")).status_code == 400
+
+
+async def test_files_are_checked_by_the_server_as_they_are_here(api: httpx.AsyncClient) -> None:
+    shipped = [
+        {"name": path.name, "text": path.read_text()} for path in sorted((shipped_root() / SHIPPED["slos"]).glob("*"))
+    ]
+    good = (await api.post("/v1/slo/validate", json={"file": shipped})).json()
+    assert (good["files"], good["findings"]) == (len(shipped), [])
+    broken = [{"name": "a.yaml", "text": "kind: SLO\nkind: SLO\n"}, {"name": "b.yaml", "text": ""}]
+    found = (await api.post("/v1/slo/validate", json={"file": broken})).json()
+    assert found["errors"] == 2
+    assert [(one["file"], one["line"]) for one in found["findings"]] == [("a.yaml", 2), ("b.yaml", 1)]

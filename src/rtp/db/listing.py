@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -71,6 +71,25 @@ async def page_of(
         last = [msgspec.to_builtins(getattr(rows[-1], f"_key{place}")) for place in range(len(order))]
         cursor = paging.sign(page.secret, scope, last)
     return Page(items=[build(row) for row in rows], next=cursor)
+
+
+def page_of_items(page: PageRequest, items: Iterable[T], key: Callable[[T], str]) -> Page[T]:
+    """One page of what is in memory, such as files: by its key, which is unique and the only order there is.
+
+    Raises: InvalidInput for a bad cursor or sort.
+    """
+    if page.sort not in ("", "name"):
+        raise InvalidInput(what=f"sort {page.sort!r}; known is name", fields={"sort": "unknown"})
+    after = ""
+    if page.cursor:
+        try:
+            after = str(paging.verify(page.secret, page.operation, page.cursor)[0])
+        except paging.BadCursor as error:
+            raise InvalidInput(what=f"cursor: {error}", fields={"cursor": "not valid here"}) from error
+    left = sorted((one for one in items if key(one) > after), key=key)
+    shown = left[: page.limit]
+    more = len(left) > len(shown)
+    return Page(items=shown, next=paging.sign(page.secret, page.operation, [key(shown[-1])]) if more else None)
 
 
 def instant_of(name: str, value: str, now: datetime) -> datetime:

@@ -7,11 +7,10 @@ from contextlib import suppress
 import msgspec
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest
-from rtp.errors import InvalidInput
+from rtp.db.listing import PageRequest, page_of_items
 from rtp.events import service as events
 from rtp.events.schemas import Event
-from rtp.kit import ids, paging
+from rtp.kit import ids
 from rtp.loadtests import profiles
 from rtp.loadtests.errors import LoadRunFinished, LoadRunNotFound
 from rtp.loadtests.schemas import LoadRun, LoadTest, StartedLoad, StartLoad
@@ -29,16 +28,8 @@ def known(settings: Settings, page: PageRequest) -> Page[LoadTest]:
 
     Raises: InvalidInput for a bad cursor or sort.
     """
-    try:
-        after = str(paging.verify(page.secret, page.operation, page.cursor)[0]) if page.cursor else ""
-    except paging.BadCursor as error:
-        raise InvalidInput(what=f"cursor: {error}", fields={"cursor": "not valid here"}) from error
-    if page.sort not in ("", "name"):
-        raise InvalidInput(what=f"sort {page.sort!r}; known is name", fields={"sort": "unknown"})
-    found = [one for one in profiles.listed(settings.home_folder(), "instance", "shipped") if one.name > after]
-    shown = found[: page.limit]
-    more = len(found) > len(shown)
-    return Page(items=shown, next=paging.sign(page.secret, page.operation, [shown[-1].name]) if more else None)
+    found = profiles.listed(settings.home_folder(), "instance", "shipped")
+    return page_of_items(page, found, lambda one: one.name)
 
 
 async def start(frame: Frame, request: StartLoad) -> StartedLoad:

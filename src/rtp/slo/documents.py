@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from rtp.kit import data_files
 from rtp.slo import lint, openslo
 from rtp.slo.lines import Document, Unreadable, documents
-from rtp.slo.schemas import MIN_EVENTS, Finding, Objective, SloFile
+from rtp.slo.schemas import MAX_TEXT, MIN_EVENTS, Finding, Objective, SloFile, Validation
 from rtp.telemetry.schemas import Comparison, Selection
 
 T = TypeVar("T")
-MAX_BYTES = 1_000_000
+MAX_BYTES = MAX_TEXT
+SUFFIXES = (".yaml", ".yml")
 MIN_EVENTS_ANNOTATION = "rtp.dev/min-events"
 UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"^([1-9]\d{0,6})([mhdwMQY])$")
@@ -51,28 +54,50 @@ def duration(text: str) -> int | None:
     return int(match[1]) * UNITS[match[2]] if match and match[2] in UNITS else None
 
 
+def known(home: Path, *sources: data_files.Source) -> list[SloSet]:
+    """Every file there is, of these sources only if any are named."""
+    return [load(file.path, file.source) for file in data_files.listed("slos", home, SUFFIXES, sources=sources)]
+
+
 def load(path: Path, source: str = "path") -> SloSet:
     """Read one file, whatever is in it; what is wrong is among the findings."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return SloSet(findings=[_finding(str(path), 1, error.strerror or str(error))])
+    return parse(str(path), content, source)
+
+
+def parse(name: str, content: bytes, source: str = "text") -> SloSet:
+    """Read the content of a file, whatever it is; what is wrong is among the findings."""
     found = SloSet()
     try:
-        content = path.read_bytes()[: MAX_BYTES + 1]
         if len(content) > MAX_BYTES:
             raise Unreadable(1, f"it is larger than {MAX_BYTES:,} bytes")
         parsed = documents(content.decode())
-    except OSError as error:
-        found.findings.append(_finding(path, 1, error.strerror or str(error)))
-        return found
     except UnicodeDecodeError as error:
-        found.findings.append(_finding(path, content[: error.start].count(b"\n") + 1, "it is not UTF-8"))
-        return found
+        found.findings.append(_finding(name, content[: error.start].count(b"\n") + 1, "it is not UTF-8"))
     except Unreadable as error:
-        found.findings.append(_finding(path, error.line, error.message))
-        return found
-    _read_all(path, source, parsed, found)
+        found.findings.append(_finding(name, error.line, error.message))
+    else:
+        _read_all(name, source, parsed, found)
     return found
 
 
-def _read_all(path: Path, source: str, parsed: list[Document], found: SloSet) -> None:
+def validated(found: Sequence[SloSet]) -> Validation:
+    """All findings of these files."""
+    findings = [finding for one in found for finding in one.findings]
+    errors = sum(finding.level == "error" for finding in findings)
+    return Validation(
+        files=len(found),
+        objectives=sum(len(one.objectives) for one in found),
+        errors=errors,
+        warnings=len(findings) - errors,
+        findings=findings,
+    )
+
+
+def _read_all(path: str, source: str, parsed: list[Document], found: SloSet) -> None:
     indicators: dict[str, openslo.SliSpec] = {}
     slos: list[Document] = []
     for document in parsed:
@@ -225,7 +250,7 @@ def _selection(source: openslo.RequestSource, at: str) -> Selection:
     return Selection(routes=source.routes, exclude=source.exclude, methods=source.methods, comparisons=comparisons)
 
 
-def _described(path: Path, source: str, slo: openslo.Slo, objective: Objective) -> SloFile:
+def _described(path: str, source: str, slo: openslo.Slo, objective: Objective) -> SloFile:
     return SloFile(
         name=objective.slo,
         objective=objective.objective or slo.metadata.displayName,
@@ -233,9 +258,9 @@ def _described(path: Path, source: str, slo: openslo.Slo, objective: Objective) 
         window=slo.spec.timeWindow[0].duration,
         service=slo.spec.service,
         source=source,
-        path=str(path),
+        path=path,
     )
 
 
-def _finding(path: Path, line: int, message: str, *, level: Any = "error") -> Finding:
-    return Finding(file=str(path), line=line, level=level, message=message)
+def _finding(path: str, line: int, message: str, *, level: Any = "error") -> Finding:
+    return Finding(file=path, line=line, level=level, message=message)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rtp.kit.text import Short
-from rtp.operations import Operation
+from rtp.operations import Operation, listing
 from rtp.telemetry.schemas import Selection
 
 Verdict = Literal["met", "missed", "unknown"]
@@ -17,6 +17,7 @@ Ratio = Annotated[str, Meta(pattern=r"^0(\.\d{1,12})?$")]
 Seconds = Annotated[int, Meta(ge=60, le=366 * 86_400)]
 Events = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 MIN_EVENTS = 100
+MAX_TEXT = 100_000
 
 
 class Objective(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -100,6 +101,19 @@ class SloFile(Struct, kw_only=True):
     path: str
 
 
+class SloText(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A file as it was written; `name` is how findings call it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=500)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT)]
+
+
+class AskValidation(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Files to be checked."""
+
+    file: Annotated[list[SloText], Meta(min_length=1, max_length=100)]
+
+
 class Finding(Struct, kw_only=True):
     """Something wrong (`error`) or doubtful (`warning`) in a file."""
 
@@ -119,4 +133,6 @@ class Validation(Struct, kw_only=True):
     findings: list[Finding]
 
 
+LIST = listing("slo.list", "/slo", SloFile)
+VALIDATE = Operation("slo.validate", "POST", "/slo/validate", Validation, body=AskValidation, kind="read")
 REPORT = Operation("slo.report", "POST", "/slo/report", SloReport, body=AskReport, kind="read")

@@ -1,4 +1,4 @@
-"""The use case of service levels: judge objectives from the history of requests."""
+"""Use cases of service levels: which there are, whether they are well written, and how they are judged."""
 
 from __future__ import annotations
 
@@ -6,9 +6,26 @@ from datetime import timedelta
 from fractions import Fraction
 
 from rtp.db.frame import Frame
-from rtp.slo import policy
-from rtp.slo.schemas import AskReport, Exact, Judgement, Objective, SloReport
+from rtp.db.listing import PageRequest, page_of_items
+from rtp.operations import Page
+from rtp.settings import Settings
+from rtp.slo import documents, policy
+from rtp.slo.schemas import AskReport, AskValidation, Exact, Judgement, Objective, SloFile, SloReport, Validation
 from rtp.telemetry import service as telemetry
+
+
+def known(settings: Settings, page: PageRequest) -> Page[SloFile]:
+    """One page of the SLOs of the instance and the shipped ones, by name.
+
+    Raises: InvalidInput for a bad cursor or sort.
+    """
+    found = documents.known(settings.home_folder(), "instance", "shipped")
+    return page_of_items(page, (one for slo in found for one in slo.files), lambda one: f"{one.name} {one.objective}")
+
+
+def validate(asked: AskValidation) -> Validation:
+    """Check files as they were written."""
+    return documents.validated([documents.parse(file.name, file.text.encode()) for file in asked.file])
 
 
 async def report(frame: Frame, asked: AskReport) -> SloReport:
