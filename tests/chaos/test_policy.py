@@ -49,7 +49,7 @@ def journal(
         (journal(before=None, after=None, run=(), rollbacks=()), "not judged", "not needed"),
         (journal(rtp=Aftermath(verification=MET, interrupted="Ctrl-C"), after=None), "interrupted", "verified"),
         (journal(rtp=Aftermath(interrupted="Ctrl-C"), after=None), "rollback failed", "failed"),
-        (journal(rollbacks=(), rtp=Aftermath(verification=MET, undone=["kill"])), "held", "verified"),
+        (journal(rollbacks=(), rtp=Aftermath(verification=MET, undone=["kill"])), "rollback failed", "failed"),
     ],
 )
 def test_the_worst_of_what_the_journal_shows_is_the_verdict(given: Journal, verdict: str, rollbacks: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtp.testing.instance import RunningInstance
+from rtp.testing.instance import RTP, RunningInstance
 from tests.chaos import experiments
 from tests.chaos.experiments import ASKS_NOBODY, RAISES, SLOW, action, begin, control, experiment, probe, until
 
@@ -87,7 +88,10 @@ def test_a_method_that_takes_longer_than_it_may_is_ended_and_10(instance: Runnin
     assert control(instance)
 
 
-@pytest.mark.parametrize("number,code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number,code",
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.prove("experiments"))],
+)
 def test_a_signal_ends_the_method_and_the_rollbacks_run(
     instance: RunningInstance, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -143,13 +147,30 @@ def test_a_killed_controller_leaves_nothing_broken_and_halt_gives_the_verdict(
 
 @pytest.mark.prove("experiments")
 def test_what_a_killed_child_left_is_mended_by_its_controller(instance: RunningInstance, tmp_path: Path) -> None:
-    process = begin(instance, experiment(tmp_path, method=[SLOW, HOLD]))
+    marker = tmp_path / "rolled-back"
+    provider = {"type": "process", "path": "touch", "arguments": str(marker)}
+    rollback = {"type": "action", "name": "of another make", "provider": provider}
+    process = begin(instance, experiment(tmp_path, method=[SLOW, HOLD], rollbacks=[rollback]))
     os.kill(experiments.child_of(instance), signal.SIGKILL)
     stdout, said = process.communicate()
     assert process.returncode == 11, said
     found = json.loads(stdout)
     assert (found["verdict"], found["rollbacks"]) == ("not judged", "verified")
     assert control(instance)
+    assert marker.exists()
+
+
+@pytest.mark.prove("experiments")
+def test_a_signal_before_the_method_has_begun_breaks_nothing(instance: RunningInstance, tmp_path: Path) -> None:
+    before = experiments.runs(instance)
+    words = [RTP, "chaos", "run", experiment(tmp_path, method=[SLOW, HOLD])]
+    with subprocess.Popen(words, env=instance.environment(), stdout=subprocess.PIPE, text=True) as process:
+        until(lambda: experiments.runs(instance) - before)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 130
+    assert control(instance)
+    assert instance("chaos", "halt").returncode == 5
 
 
 def test_a_dry_run_names_the_processes_and_touches_nothing(instance: RunningInstance) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from chaoslib.configuration import load_configuration
 from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.hypothesis import run_steady_state_hypothesis
+from chaoslib.rollback import run_rollbacks
 from chaoslib.run import RunEventHandler
 from chaoslib.secret import load_secrets
 from chaoslib.types import Schedule, Strategy
@@ -124,7 +126,15 @@ def run(folder: Path) -> int:
 def aftermath(
     folder: Path, journal: dict[str, Any], experiment: dict[str, Any], variables: dict[str, Any], *, interrupted: bool
 ) -> None:
-    """Run the inverses that no rollback has run, ask the hypothesis until it holds, and complete the journal."""
+    """Run rollbacks that were cut off and inverses that nobody ran, ask the hypothesis again, complete the journal."""
+    config = load_configuration(experiment.get("configuration", {}), dict(variables))
+    secrets = load_secrets(experiment.get("secrets", {}), config)
+    cache_activities(experiment)
+    ran = [one.get("status") for one in journal.get("rollbacks", [])]
+    if journal.get("run") and (len(ran) < len(experiment.get("rollbacks") or []) or None in ran):
+        journal["rollbacks"] = []
+        with ThreadPoolExecutor() as pool:
+            list(run_rollbacks(experiment, config, secrets, pool, None, None, journal["rollbacks"]))
     undone, failed = [], []
     for promise in undo.open_promises(folder):
         try:
@@ -136,16 +146,13 @@ def aftermath(
         "interrupted": "a signal" if interrupted else "",
         "undone": undone,
         "undo_failed": failed,
-        "verification": verify(experiment, variables) if journal.get("run") else None,
+        "verification": verify(experiment, config, secrets) if journal.get("run") else None,
     }
     save(folder, journal)
 
 
-def verify(experiment: dict[str, Any], variables: dict[str, Any]) -> Any:
+def verify(experiment: dict[str, Any], config: dict[str, Any], secrets: dict[str, Any]) -> Any:
     """Ask the hypothesis until it holds, at most as long as the experiment says."""
-    config = load_configuration(experiment.get("configuration", {}), dict(variables))
-    secrets = load_secrets(experiment.get("secrets", {}), config)
-    cache_activities(experiment)
     deadline = time.monotonic() + extension.limits(experiment).settle_seconds
     while True:
         state = run_steady_state_hypothesis(experiment, config, secrets, None, None)

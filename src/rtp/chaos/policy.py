@@ -126,7 +126,7 @@ def rolled_back(journal: Journal) -> tuple[Rollbacks, list[str]]:
     trouble = [f"rollback {one.activity.name}: {one.why}" for one in journal.rollbacks if one.status != "succeeded"]
     trouble += [f"undo: {what}" for what in journal.rtp.undo_failed]
     declared = len(journal.experiment.get("rollbacks") or [])
-    if journal.run and len(journal.rollbacks) < declared and not journal.rtp.undone:
+    if journal.run and len(journal.rollbacks) < declared:
         trouble.append(f"only {len(journal.rollbacks)} of {declared} rollbacks ran")
     if trouble:
         return "failed", trouble
