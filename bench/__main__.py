@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import statistics
 import sys
+import time
 
-from bench import startup
-from bench.frame import Case, result, write
+from bench import http, importing, lifecycle, lists, platform, plugins, startup
+from bench.frame import Case, Measured, NotMeasured, result, write
 
-CASES: list[Case] = [*startup.CASES]
+CASES: list[Case] = [
+    *startup.CASES,
+    *plugins.CASES,
+    *lifecycle.CASES,
+    *importing.CASES,
+    *lists.CASES,
+    *http.CASES,
+]
 
 
 def main() -> int:
@@ -19,26 +30,41 @@ def main() -> int:
         print(f"no case {arguments.case!r}; there are: {', '.join(case.name for case in CASES)}", file=sys.stderr)
         return 2
     if arguments.list:
-        print("\n".join(f"{case.name:24} goal {case.goal:g} against {case.against}" for case in chosen))
+        print("\n".join(f"{case.name:24} {goal(case):12} against {case.against}" for case in chosen))
         return 0
-    held = [run(case, quick=arguments.quick) for case in chosen]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        held = [run(case, quick=arguments.quick) for case in chosen]
+    finally:
+        platform.close()
     return 0 if all(held) else 1
 
 
 def run(case: Case, *, quick: bool) -> bool:
     """Measure one case, print it and write it down."""
-    measured = case.run(quick)
+    begun = time.monotonic()
+    try:
+        measured = case.run(quick)
+    except NotMeasured as error:
+        measured = Measured(missing=str(error))
     if not measured.ratios:
-        print(f"{case.name:24} not measured: {measured.missing}")
+        print(f"{case.name:24} not measured: {measured.missing}", flush=True)
         return False
     found = result(case, measured, quick=quick)
     write(found)
-    sign, verdict = ("<=" if case.better == "lower" else ">="), ("met" if found["met"] else "MISSED")
+    verdict = {True: "met", False: "MISSED", None: ""}[case.is_met(statistics.median(measured.ratios))]
     spread = f"({found['min']:.2f} … {found['max']:.2f}, n {found['n']})"
-    print(
-        f"{case.name:24} {found['ratio']:7.2f}  goal {sign} {case.goal:g}  {verdict:6}  {spread} against {case.against}"
-    )
-    return quick or bool(found["met"])
+    costs = f"load {os.getloadavg()[0]:.1f}, {time.monotonic() - begun:.0f} s"
+    print(f"{case.name:24} {found['ratio']:7.2f}  {goal(case):12}  {verdict:6}  {spread} {costs}; to {case.against}",
+          flush=True)  # fmt: skip
+    return quick or found["met"] is not False
+
+
+def goal(case: Case) -> str:
+    """The goal as it is printed."""
+    if case.goal is None:
+        return "no goal"
+    return f"goal {'<=' if case.better == 'lower' else '>='} {case.goal:g}"
 
 
 def parse() -> argparse.Namespace:

@@ -15,6 +15,10 @@ from typing import Literal
 RESULTS = Path(__file__).parent / "results"
 
 
+class NotMeasured(Exception):
+    """What was measured did not do its work, so its time says nothing."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The ratios of one run, or why there are none: what the case needs is missing."""
@@ -25,16 +29,18 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """A figure with its goal: `ratio` of ours to `against`; `run(quick)` measures it."""
+    """A figure with its goal, or for information only: `ratio` of ours to `against`; `run(quick)` measures it."""
 
     name: str
     against: str
-    goal: float
+    goal: float | None
     better: Literal["higher", "lower"]
     run: Callable[[bool], Measured]
 
-    def is_met(self, ratio: float) -> bool:
-        """Whether a ratio reaches the goal."""
+    def is_met(self, ratio: float) -> bool | None:
+        """Whether a ratio reaches the goal; None where there is none."""
+        if self.goal is None:
+            return None
         return ratio <= self.goal if self.better == "lower" else ratio >= self.goal
 
 
@@ -80,10 +86,11 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def machine() -> dict[str, object]:
-    """The machine behind the figures, without anything that names its owner."""
+    """The machine behind the figures and how busy it is, without anything that names its owner."""
     return {
         "system": platform.system(),
         "arch": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
     }

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+from bench import platform
 from bench.frame import Case, Measured, alternately
-from rtp.testing.instance import running
+from rtp.testing.instance import RTP
 
-RTP = str(Path(sys.executable).parent / "rtp")
 NOTHING = [sys.executable, "-c", "pass"]
 TYPER = [sys.executable, "-c", "import typer"]
 CLIENT = [sys.executable, "-c", "import typer, httpx"]
@@ -44,10 +42,9 @@ def against(floor: list[str], *arguments: str, **variables: str) -> Callable[[bo
 
 def show_on_an_instance(quick: bool) -> Measured:
     """Compare `rtp users show E-MAIL -o json` on a warm instance with the imports that it cannot do without."""
-    with tempfile.TemporaryDirectory(prefix="rtp-bench-") as folder, running(Path(folder)) as instance:
-        instance.json("users", "create", MEMBER, "--name", "Ada Lovelace")
-        environment = instance.environment()
-        return against(CLIENT, "users", "show", MEMBER, "-o", "json", **environment)(quick)
+    instance = platform.shared()
+    instance("users", "create", MEMBER, "--name", "Ada Lovelace")
+    return against(CLIENT, "users", "show", MEMBER, "-o", "json", **instance.environment())(quick)
 
 
 MEMBER = "ada@example.com"

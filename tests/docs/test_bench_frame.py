@@ -37,3 +37,8 @@ def test_ours_and_the_floor_are_measured_by_turns_after_a_warm_up() -> None:
     ratios = alternately(lambda: calls.append("ours"), lambda: calls.append("floor"), pairs=2)
     assert calls == ["ours", "floor"] * 3
     assert len(ratios) == 2
+
+
+def test_a_figure_for_information_is_neither_met_nor_missed() -> None:
+    found = result(Case("some-case", "a floor", None, "lower", lambda quick: Measured()), Measured([9.0]), quick=False)
+    assert (found["goal"], found["met"], found["ratio"]) == (None, None, 9.0)
