@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from rtp.loadtests import schemas
@@ -76,8 +77,8 @@ def run(
     done = run_here(call, name, users=users, duration=duration, allow_remote=allow_remote)
     if not isinstance(done.value, LoadRun):
         return done
-    said = "\n".join(line for line in (done.said, written(report, as_report(done.value))) if line)
-    return Result(done.value, done.exit_code, said)
+    call.say(done.said)
+    return Result(_shown(call, done.value), done.exit_code, written(report, as_report(done.value)))
 
 
 @app.command()
@@ -91,7 +92,7 @@ def show(call: Call, run: RunId, report: ReportTo = None) -> Result:
     """
     checked(report)
     found = call.read(schemas.SHOW, run=run)
-    return Result(found, said=written(report, as_report(found)))
+    return Result(_shown(call, found), said=written(report, as_report(found)))
 
 
 @app.command()
@@ -104,3 +105,13 @@ def history(call: Call) -> Listing[LoadRun]:
         rtp loadtests history --since 7d -o json
     """
     return call.list(schemas.HISTORY)
+
+
+def _shown(call: Call, run: LoadRun) -> Any:
+    """What fits a terminal; the other formats have everything."""
+    if call.flags.output != "table" or call.flags.fields is not None:
+        return run
+    plain: dict[str, Any] = msgspec.to_builtins(run)
+    kept = ("name", "requests", "failures", "rps", "p50", "p95", "p99", "max")
+    plain["stats"] = [{name: one[name] for name in kept} for one in plain["stats"]]
+    return {name: plain[name] for name in plain if name not in ("notes", "exit_code")}

@@ -148,5 +148,5 @@ def _finish(call: Call, run: LoadRun) -> None:
 
 def _told(run: LoadRun) -> str:
     wrong = [one for one in run.thresholds if one.outcome != "held"]
-    lines = [f"{one.name}: {one.threshold} did not hold, measured {one.measured}" for one in wrong]
-    return "\n".join([*lines, f"{run.verdict}: {run.requests} requests, {run.failures} failed"])
+    names = "; ".join(f"{one.name}: {one.threshold} (measured {one.measured})" for one in wrong)
+    return f"{run.verdict}: {run.requests} requests, {run.failures} failed{'; not held: ' if names else ''}{names}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from rtp.kit import data_files
 from rtp.slo import documents, schemas
 from rtp.slo.errors import SloNotFound, SloNotValid
 from rtp.slo.reporting import as_report
-from rtp.slo.schemas import AskReport, AskValidation, SloFile, SloText, Validation
+from rtp.slo.schemas import AskReport, AskValidation, SloFile, SloReport, SloText, Validation
 from rtp_commands.call import Call, Listing, Result, listing, read
 from rtp_commands.errors import InstanceMissing, Usage
 from rtp_commands.merged import merged
@@ -86,7 +86,27 @@ def report(
         min_events=min_events,
     )
     judged = call.read(schemas.REPORT, asked)
-    return Result(judged, EXITS[judged.verdict], written(report, as_report(judged)))
+    brief = call.flags.output == "table" and call.flags.fields is None
+    shown = _brief(judged) if brief else judged
+    return Result(shown, EXITS[judged.verdict], written(report, as_report(judged)))
+
+
+def _brief(judged: SloReport) -> dict[str, Any]:
+    """What fits a terminal; the other formats have everything."""
+    rows = [
+        {
+            "objective": f"{one.slo}: {one.objective}".removesuffix(": "),
+            "verdict": one.verdict,
+            "target": one.target,
+            "sli": one.sli,
+            "good": one.good,
+            "total": one.total,
+            "burn": one.burn,
+            "used_%": one.consumed_percent,
+        }
+        for one in judged.objectives
+    ]
+    return {"verdict": judged.verdict, "at": judged.at, "objectives": rows}
 
 
 def _seconds(window: str | None) -> int | None:
