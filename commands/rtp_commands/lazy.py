@@ -42,6 +42,7 @@ def module_of(row: Row) -> Any:
         from rtp.plugins import trust
 
         trust.admit(os.environ, row.plugin)
+        trust.require_module(row.plugin, name)
     return importlib.import_module(name)
 
 

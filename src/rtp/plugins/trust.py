@@ -7,6 +7,7 @@ Its first lines hold the command groups, one a line, so that the first screen ca
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import stat
 import sys
@@ -112,6 +113,15 @@ def check(plugin: Trusted) -> None:
         for name in files_below(root):
             if name not in plugin.files:
                 raise PluginChanged(plugin=plugin.distribution, path=name, how="was added")
+
+
+def require_module(distribution: str, module: str) -> None:
+    """Say so when this Python does not find a plugin's module: it was trusted for another environment.
+
+    Raises: PluginChanged.
+    """
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise PluginChanged(plugin=distribution, path=module, how=f"is not installed for {sys.executable}")
 
 
 def sha256(name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Notices of refunds to a Slack-compatible webhook: a plugin of rtp."""
