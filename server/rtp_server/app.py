@@ -15,14 +15,12 @@ from rtp.kit import failpoints
 from rtp.settings import Settings
 from rtp_server import openapi, plugging, problems
 from rtp_server import state as states
+from rtp_server.bodies import StrictRequest
 from rtp_server.edge import Edge
 from rtp_server.edge.logs import configure
-from rtp_server.operation import Endpoint, permitted
+from rtp_server.operation import BODY_LIMIT, Endpoint, permitted
 from rtp_server.routes import HANDLERS, OPEN_HANDLERS
 from rtp_server.schema_gate import guard
-
-BODY_LIMIT = 1_000_000
-IMPORT_LIMIT = 5_000_000
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -44,7 +42,8 @@ def create_litestar(state: states.State) -> Litestar:
         exception_handlers={Exception: problems.handle},
         openapi_config=openapi.config(),
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
-        request_max_body_size=IMPORT_LIMIT,
+        request_class=StrictRequest,
+        request_max_body_size=BODY_LIMIT,
         on_startup=[state.gate.refuse_newer],
         on_shutdown=[state.close],
         logging_config=None,

@@ -27,12 +27,16 @@ from rtp.errors import InvalidInput, NotAllowed, NotLoggedIn, Problem
 from rtp.kit.text import find_nul
 from rtp.operations import Operation, Page, Plan
 from rtp.permissions import Principal
-from rtp_server import openapi, writes
+from rtp_server import bodies, openapi, writes
 from rtp_server.state import State
 
 Handler = Callable[..., Awaitable[Any]]
 Outside = Callable[[State, "writes.Asked"], Awaitable["writes.Done"]]
 AnyRequest = Request[Any, Any, Any]
+
+BODY_LIMIT = 1_000_000
+IMPORT_LIMIT = 5_000_000
+"""Bytes at which a body ends: JSON, and the NDJSON of an import."""
 
 OPEN = "open to everybody"
 """The permission of a route that answers without a token."""
@@ -102,6 +106,7 @@ def operation(
             summary=(handler.__doc__ or "").split("\n")[0],
             responses=_responses(declared),
             response_headers=_headers(declared),
+            request_max_body_size=IMPORT_LIMIT if declared.media == "ndjson" else BODY_LIMIT,
             operation_class=openapi.operation_class(declared),
             opt={"endpoint": endpoint, "permission": declared.id},
         )(endpoint_of)
@@ -156,7 +161,7 @@ async def _write(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, A
     control = {name: arguments.pop(name) for name in _WRITE_PARAMETERS}
     principal = principal_of(request)
     if endpoint.operation.media == "ndjson":
-        arguments["data"] = _utf8(await request.body())
+        arguments["data"] = bodies.utf8(await request.body())
     _refuse_nul(arguments)
     _refuse_nul(control)
     asked = writes.Asked(
@@ -178,14 +183,6 @@ async def _write(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, A
         media_type="application/json",
         headers={"Idempotency-Replayed": "true"} if done.replayed else {},
     )
-
-
-def _utf8(body: bytes) -> bytes:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInput(what=f"the body is not UTF-8 at byte {error.start}", fields={"body": "not UTF-8"}) from error
-    return body
 
 
 def _refuse_nul(arguments: dict[str, Any]) -> None:
@@ -240,11 +237,11 @@ def _own(name: str) -> str:
 
 
 def _responses(declared: Operation[Any, Any]) -> dict[int, ResponseSpec]:
-    codes = [400, 401, 403, 503]
-    if "{" in declared.path or declared.kind == "write":
-        codes += [404]
+    codes = [400, 401, 403, 404, 503]  # 404 of a list: a filter names a member who is not there
+    if declared.body is not None:
+        codes += [413]
     if declared.kind == "write":
-        codes += [409, 413, 422]
+        codes += [409, 422]
     specs = {
         code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)
         for code in sorted(codes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from rtp.db.engine import DatabaseBusy, sqlstate
 from rtp.errors import InvalidInput, NotFound, Problem, RtpError, TooLarge, Unavailable
+from rtp_server.bodies import place
 
 log = structlog.get_logger("rtp.api")
 MEDIA_TYPE = "application/problem+json"
@@ -29,6 +29,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     """Litestar's handler for every exception."""
     request_id = request.scope["state"].get("request_id", "")
     known = translate(error)
+    if isinstance(error, HTTPException) and error.status_code == 413:
+        known = TooLarge(limit=f"{request.route_handler.resolve_request_max_body_size():,}")
     if known is not None:
         request.scope["state"]["problem"] = known.code()
         return answer(known.problem(request_id))
@@ -49,7 +51,7 @@ def translate(error: BaseException) -> RtpError | None:
     if isinstance(error, MethodNotAllowedException):
         return _status(405, "this method is not allowed here")
     if isinstance(error, HTTPException):
-        return TooLarge(limit="1,000,000") if error.status_code == 413 else _status(error.status_code, error.detail)
+        return _status(error.status_code, error.detail)
     if isinstance(error, PoolTimeout):
         return DatabaseBusy(state="all connections are in use")
     return _database(error) if isinstance(error, DBAPIError) else None
@@ -75,8 +77,7 @@ def _invalid(error: ValidationException) -> RtpError:
     for item in error.extra if isinstance(error.extra, list) else []:
         if isinstance(item, dict):
             message, key = str(item.get("message", "not valid")), str(item.get("key", "body"))
-            if at := re.search(r" - at `\$(?:\.(.+))?`", message):
-                key, message = at[1] or key, message[: at.start()]
+            key, message = place(message, key)
             fields[key] = message
     what = "; ".join(f"{key}: {message}" for key, message in fields.items()) or error.detail
     return InvalidInput(what=what, fields=fields)

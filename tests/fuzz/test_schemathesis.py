@@ -197,7 +197,7 @@ def test_as_the_owner_most_operations_succeed_and_none_breaks_its_schema(
     report("owner", fuzzing, set(fuzzing.statuses), capsys)
     fuzzing.judge()
     assert len(fuzzing.reached(set(fuzzing.statuses))) >= SHARE * len(fuzzing.statuses)
-    assert platform.platform.json("ledger", "check")["held"] is True
+    assert platform.platform.json("ledger", "check")["state"] == "held"
 
 
 def settled(platform: Filled) -> dict[str, int]:

@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
-from rtp.errors import RtpError
+from rtp.errors import Problem, RtpError
 from rtp.kit import trace
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
@@ -20,6 +20,11 @@ from rtp_server.edge import metrics
 from rtp_server.operation import OPEN, operation, principal_of
 from rtp_server.state import State
 
+_REFUSED = {
+    code: ResponseSpec(Problem, media_type="application/problem+json", generate_examples=False)
+    for code in (401, 403, 503)
+}
+
 
 @get(
     "/v1/whoami",
@@ -28,6 +33,7 @@ from rtp_server.state import State
     tags=["whoami"],
     summary="Who am I here?",
     opt={"permission": schemas.WHOAMI.id},
+    responses=_REFUSED,
 )
 async def whoami(request: Request[Any, Any, Any]) -> WhoAmI:
     """Who the caller is, and what environment this is; works without a database."""
@@ -91,6 +97,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
     tags=["metrics"],
     media_type="text/plain",
     opt={"permission": "metrics.show"},
+    responses=_REFUSED,
 )
 async def show_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus metrics; needs the role viewer."""
