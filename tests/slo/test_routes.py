@@ -96,6 +96,16 @@ async def test_durations_are_compared_one_by_one_and_bad_ones_may_be_asked_for(
     assert first["good"] == second["good"] == 30
 
 
+@pytest.mark.parametrize("value, good", [(499.5, 15), (500, 15), (500.5, 20), (1e300, 20), (-1, 0)])
+async def test_a_number_is_compared_as_it_was_written(
+    api: httpx.AsyncClient, frames: Frames, value: float, good: int
+) -> None:
+    await fill(frames, "/t/a", 499, 15)
+    await fill(frames, "/t/a", 500, 5)
+    below = {"comparisons": [{"field": "status", "op": "lt", "value": value}]}
+    assert (await judged(api, ANSWERS | {"good": below}))["objectives"][0]["good"] == good
+
+
 async def test_a_star_stands_for_anything_and_nothing_else_does(api: httpx.AsyncClient, frames: Frames) -> None:
     await fill(frames, "/t/users_x", 200, 20)
     await fill(frames, "/t/usersyx", 200, 20)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Double, and_, func, literal, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db.frame import Frame
@@ -68,5 +68,7 @@ def _matches(pattern: str) -> ColumnElement[bool]:
 
 
 def _compared(comparison: Comparison) -> ColumnElement[bool]:
-    held: ColumnElement[bool] = _OPERATORS[comparison.op](requests.c[comparison.field], comparison.value)
+    # Bound as the double that it is: as a status's smallint, 499.5 would be rounded and 1e9 refused.
+    value = literal(comparison.value, Double)
+    held: ColumnElement[bool] = _OPERATORS[comparison.op](requests.c[comparison.field], value)
     return held
