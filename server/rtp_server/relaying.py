@@ -29,7 +29,7 @@ async def run(frames: Frames, consumers: Sequence[Consumer], holder: str, stop: 
         delivered = 0
         try:
             if monotonic() - renewed > leases.RENEW_SECONDS:
-                renewed = monotonic() if await _lead(frames, holder) else 0.0
+                renewed = monotonic() if await _lead(frames, consumers, holder) else 0.0
             if renewed:
                 delivered = await once(frames, consumers)
         except CursorMoved:
@@ -72,9 +72,12 @@ async def _deliver(frame: Frame, consumer: Consumer, xid: int, seq: int) -> int:
     return delivered
 
 
-async def _lead(frames: Frames, holder: str) -> bool:
+async def _lead(frames: Frames, consumers: Sequence[Consumer], holder: str) -> bool:
     async with frames.writing(operation="relay", principal=WORKER, trace=trace.start()) as frame:
-        return await leases.take(frame, LEASE, holder) is not None
+        taken = await leases.take(frame, LEASE, holder) is not None
+        if taken:
+            await relay.serve(frame, consumers)
+        return taken
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,8 @@ from rtp.db.frames import Frames
 from rtp.events import relay
 from rtp.events.relay import Consumer, CursorMoved
 from rtp.events.schemas import Event
+from rtp.kit import trace
+from rtp.permissions import WORKER
 from rtp.testing.plugin import OpenFrame
 from rtp_server import relaying
 
@@ -50,6 +52,25 @@ async def test_only_wanted_types_arrive_and_the_cursor_passes_the_others(frames:
     assert seen == ["b"]
 
 
+async def test_a_batch_ends_with_the_last_event_that_fits_and_the_next_one_goes_on_there(
+    frames: Frames, writing: OpenFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", 2)
+    monkeypatch.setattr(relay, "LOOK", 7)
+    batches: list[list[str]] = []
+
+    async def take(events: Sequence[Event]) -> None:
+        batches.append([event.aggregate_id for event in events])
+
+    async with writing() as frame:
+        for place, type in enumerate(["other", "thing", "thing", "other", "thing", *["other"] * 9, "thing"]):
+            frame.record(f"{type}.made", str(place), 1)
+    consumer = Consumer("tests", wants=lambda type: type == "thing.made", outside=take)
+    passed = [await relaying.once(frames, [consumer]) for _ in range(4)]
+    assert batches == [["1", "2"], ["4"], ["14"]]
+    assert passed == [3, 7, 5, 0]
+
+
 async def test_a_consumer_that_fails_gets_the_batch_again(frames: Frames, writing: OpenFrame) -> None:
     seen: list[str] = []
 
@@ -64,6 +85,25 @@ async def test_a_consumer_that_fails_gets_the_batch_again(frames: Frames, writin
     assert seen == ["a"]
 
 
+async def test_a_consumer_that_nobody_serves_is_not_late_and_goes_on_where_it_was(
+    frames: Frames, writing: OpenFrame
+) -> None:
+    seen: list[str] = []
+    plugin, ours = collector(seen, "plugin:things"), collector([], "ours")
+    async with writing() as frame:
+        frame.record("thing.made", "a", 1)
+    await relaying.once(frames, [plugin, ours])
+    async with writing() as frame:
+        await relay.serve(frame, [ours])
+        frame.record("thing.made", "b", 1)
+    async with writing() as frame:
+        assert set(await relay.lag(frame)) == {"ours"}
+        await relay.serve(frame, [ours, plugin])
+        assert set(await relay.lag(frame)) == {"ours", "plugin:things"}
+    await relaying.once(frames, [plugin, ours])
+    assert seen == ["a", "b"]
+
+
 async def test_two_relays_at_once_have_one_effect_inside(frames: Frames, writing: OpenFrame) -> None:
     async def queue(frame: Frame, events: Sequence[Event]) -> None:
         for event in events:
@@ -72,7 +112,7 @@ async def test_two_relays_at_once_have_one_effect_inside(frames: Frames, writing
     consumer = Consumer("tests", wants=lambda _: True, inside=queue)
     async with writing() as frame:
         frame.record("thing.made", "a", 1)
-    async with frames.reading(operation="t", principal=relaying.WORKER, trace=relaying.trace.start()) as look:
+    async with frames.reading(operation="t", principal=WORKER, trace=trace.start()) as look:
         [(_, xid, seq)] = await relay.behind(look, [consumer])
     async with writing() as first:
         await relay.deliver(first, consumer, xid, seq)

@@ -107,5 +107,6 @@ relay_cursors = Table(
     Column("xid", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     instant("updated_at", now=True),
+    instant("retired_at", nullable=True),
 )
-"""How far each consumer of events has come."""
+"""How far each consumer of events has come; one that nobody serves any more, as of a plugin, is retired."""

@@ -16,6 +16,9 @@ from rtp.events.repository import to_event
 from rtp.events.schemas import Event
 
 BATCH = 500
+"""Events that a consumer gets at once."""
+LOOK = 5_000
+"""Events that are looked at for them: an import's thousands, which few want, must not hold up what comes after."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,12 @@ _CURSORS = text("SELECT consumer, xid, seq FROM relay_cursors")
 _START = text("INSERT INTO relay_cursors (consumer, xid, seq) VALUES (:consumer, 0, 0) ON CONFLICT DO NOTHING")
 _NEXT = text(
     """
-    SELECT * FROM events
+    SELECT id, type, xid, seq FROM events
     WHERE (xid, seq) > (:xid, :seq) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
     ORDER BY xid, seq LIMIT :limit
     """
 )
+_WHOLE = text("SELECT * FROM events WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY xid, seq")
 _ADVANCE = text(
     """
     UPDATE relay_cursors SET xid = :to_xid, seq = :to_seq, updated_at = now()
@@ -58,13 +62,24 @@ _LAG = text(
     SELECT c.consumer, coalesce(extract(epoch FROM now() - (
         SELECT e.timestamp FROM events e WHERE (e.xid, e.seq) > (c.xid, c.seq) ORDER BY e.xid, e.seq LIMIT 1
     )), 0)::float AS seconds
-    FROM relay_cursors c ORDER BY c.consumer
+    FROM relay_cursors c WHERE c.retired_at IS NULL ORDER BY c.consumer
+    """
+)
+_SERVE = text(
+    """
+    UPDATE relay_cursors SET retired_at = CASE WHEN consumer = ANY(:served) THEN NULL ELSE now() END
+    WHERE (consumer = ANY(:served)) = (retired_at IS NOT NULL)
     """
 )
 
 
 class CursorMoved(Exception):
     """Another relay moved the cursor meanwhile; what was done inside is rolled back."""
+
+
+async def serve(frame: Frame, consumers: Sequence[Consumer]) -> None:
+    """Retire the cursors of all other consumers: nobody is late who is not served. A cursor that comes back goes on."""
+    await frame.execute(_SERVE, {"served": [consumer.name for consumer in consumers]})
 
 
 async def behind(frame: Frame, consumers: Sequence[Consumer]) -> list[tuple[Consumer, int, int]]:
@@ -85,14 +100,19 @@ async def behind(frame: Frame, consumers: Sequence[Consumer]) -> list[tuple[Cons
 
 
 async def deliver(frame: Frame, consumer: Consumer, xid: int, seq: int) -> int:
-    """Give one batch to a consumer and move its cursor, in the caller's frame; how many events were read.
+    """Give one batch to a consumer and move its cursor, in the caller's frame; how many events it has passed.
 
     Raises: CursorMoved.
     """
-    rows = await frame.all(_NEXT, {"xid": xid, "seq": seq, "limit": BATCH})
+    rows = await frame.all(_NEXT, {"xid": xid, "seq": seq, "limit": LOOK})
     if not rows:
         return 0
-    events = [to_event(row) for row in rows if consumer.wants(row.type)]
+    wanted = [place for place, row in enumerate(rows) if consumer.wants(row.type)][:BATCH]
+    if len(wanted) == BATCH:
+        rows = rows[: wanted[-1] + 1]
+    events: list[Event] = []
+    if wanted:
+        events = [to_event(row) for row in await frame.all(_WHOLE, {"ids": [rows[place].id for place in wanted]})]
     if events and consumer.inside is not None:
         await consumer.inside(frame, events)
     if events and consumer.outside is not None:

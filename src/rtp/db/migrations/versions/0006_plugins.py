@@ -1,4 +1,4 @@
-"""Settings of plugins."""
+"""Settings of plugins, and cursors of consumers that went with their plugin."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ CREATE TABLE plugin_settings (
     version integer NOT NULL DEFAULT 1,
     updated_at timestamptz NOT NULL
 );
+ALTER TABLE relay_cursors ADD COLUMN retired_at timestamptz;
 """
 
 
 def upgrade() -> None:
-    """Create the one table that plugins keep their settings in."""
+    """Create the one table that plugins keep their settings in; let a cursor be retired."""
     run(TABLES)
     grant("plugin_settings")
