@@ -58,7 +58,9 @@ def _ephemeral(call: Call, command: list[str]) -> Result:
     if not command:
         raise Usage(what="--ephemeral needs a command: rtp up --ephemeral -- CMD")
     outcome = throwaway.run(call.settings, command, seconds=_patience(call), progress=_progress(call))
-    return Result(None, outcome.exit_code, "\n".join(outcome.logs))  # type: ignore[arg-type]
+    for line in outcome.logs:
+        call.say(line)
+    return Result(None, outcome.exit_code)  # type: ignore[arg-type]
 
 
 def _patience(call: Call) -> float:

@@ -127,3 +127,17 @@ async def test_purge_deletes_only_what_ended_long_enough_ago(
         await drain(app)
     assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 1})).json() == {"deleted": 0}
     assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 0})).json() == {"deleted": 2}
+
+
+async def test_doctor_tells_of_a_worker_that_gives_no_sign_of_life(api: httpx.AsyncClient, writing: OpenFrame) -> None:
+    async def worker() -> str:
+        checks = (await api.get("/v1/doctor")).json()["checks"]
+        return str(next(check["state"] for check in checks if check["name"] == "worker"))
+
+    assert await worker() == "failed"
+    async with writing() as frame:
+        await frame.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+    assert await worker() == "ok"
+    async with writing() as frame:
+        await frame.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+    assert await worker() == "failed"

@@ -126,6 +126,15 @@ async def oldest_waiting_seconds(frame: Frame) -> float:
     return float(row.seconds) if row is not None else 0.0
 
 
+_HEARTBEAT = text("SELECT extract(epoch FROM now() - max(last_heartbeat))::float AS age FROM procrastinate_workers")
+
+
+async def heartbeat_age_seconds(frame: Frame) -> float | None:
+    """How old the newest sign of life of any worker is; None when none is registered."""
+    row = await frame.first(_HEARTBEAT)
+    return None if row is None or row.age is None else float(row.age)
+
+
 _RESCUE = text(
     """
     WITH stalled AS (

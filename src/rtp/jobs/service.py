@@ -30,6 +30,11 @@ async def oldest_waiting_seconds(frame: Frame) -> float:
     return await repository.oldest_waiting_seconds(frame)
 
 
+async def heartbeat_age_seconds(frame: Frame) -> float | None:
+    """How old the newest sign of life of any worker is; None when none is registered."""
+    return await repository.heartbeat_age_seconds(frame)
+
+
 async def retry(frame: Frame, key: str) -> Job:
     """Put a dead job back into its queue; its effects stay once-only.
 

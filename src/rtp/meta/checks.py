@@ -13,6 +13,9 @@ from rtp.meta.schemas import Check
 from rtp.migrations import service as migrations
 from rtp.subscriptions import service as subscriptions
 
+SILENT_SECONDS = 15
+"""A worker without a sign of life for so long is dead or stuck."""
+
 LATE_SECONDS = 30
 """An event that a consumer has not had for so long is late."""
 
@@ -33,6 +36,7 @@ async def all_checks(frame: Frame) -> list[Check]:
     return [
         schema,
         await _append_only(frame),
+        await _worker(frame),
         await _queue(frame),
         await _dead_letters(frame),
         await _event_lag(frame),
@@ -59,6 +63,14 @@ async def _append_only(frame: Frame) -> Check:
         detail=f"audit is not protected: the application may change {', '.join(open_tables)}",
         fix="set RTP_DATABASE_OWNER_URL to the owning role and RTP_DATABASE_URL to rtp_app",
     )
+
+
+async def _worker(frame: Frame) -> Check:
+    age = await jobs.heartbeat_age_seconds(frame)
+    if age is not None and age < SILENT_SECONDS:
+        return Check(name="worker", state="ok", detail=f"its last sign of life is {age:.0f} s old")
+    detail = "no worker is registered" if age is None else f"the last sign of life of a worker is {age:.0f} s old"
+    return Check(name="worker", state="failed", detail=detail, fix="rtp status")
 
 
 async def _queue(frame: Frame) -> Check:
