@@ -105,7 +105,8 @@ async def test_the_jobs_of_a_worker_without_heartbeat_are_put_back(writing: Open
         )
         await frame.execute(
             text(
-                "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)"
+                "UPDATE procrastinate_jobs SET status = 'doing', "
+                "worker_id = (SELECT max(id) FROM procrastinate_workers)"
             )
         )
     async with writing() as frame:
