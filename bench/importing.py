@@ -15,7 +15,8 @@ from rtp.testing.instance import RunningInstance
 COPY = f"COPY bench_users ({members.COLUMNS}) FROM STDIN".encode()
 WAITING = """
 SELECT count(*) FROM relay_cursors c
-WHERE (c.xid, c.seq) < (SELECT e.xid, e.seq FROM events e ORDER BY e.xid DESC, e.seq DESC LIMIT 1)
+WHERE c.retired_at IS NULL
+    AND (c.xid, c.seq) < (SELECT e.xid, e.seq FROM events e ORDER BY e.xid DESC, e.seq DESC LIMIT 1)
 """
 RELAY_SECONDS = 120.0
 
