@@ -33,9 +33,13 @@ _runs: list[Path] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controlling process of a run makes its folder; its workers find it in their environment."""
+    """The controlling process of a run makes its folder; its workers find it in their environment.
+
+    What is read while tests are collected, as the tree of commands, knows no plugin that somebody trusts.
+    """
     if not hasattr(config, "workerinput"):
         _runs.append(servers.begin_run())
+        os.environ["RTP_CONFIG_HOME"] = str(_runs[-1] / "config")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
