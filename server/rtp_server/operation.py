@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, get_origin, get_type_hints
 
 import msgspec
@@ -72,6 +73,11 @@ class Endpoint:
     operation: Operation[Any, Any]
     handler: Handler
     outside: Outside | None = None
+
+    @cached_property
+    def takes_state(self) -> bool:
+        """Whether the handler works outside of any frame; kept, because reading type hints costs as much as a query."""
+        return next(iter(get_type_hints(self.handler).values())) is State
 
     async def call(self, frame: Frame, arguments: dict[str, Any]) -> Any:
         """Run the handler in a frame."""
@@ -140,7 +146,7 @@ async def _read(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, An
     state: State = request.app.state.rtp
     principal = principal_of(request)
     _refuse_nul(arguments)
-    if next(iter(get_type_hints(endpoint.handler).values())) is State:
+    if endpoint.takes_state:
         return await endpoint.handler(state, **arguments)
     reading = state.frames.reading(
         operation=endpoint.operation.id, principal=principal, trace=request.scope["state"]["trace"]
