@@ -14,6 +14,7 @@ from rtp.refunds import jobs as refund_jobs
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
 from rtp.today import service
+from rtp.today.schemas import Today
 
 JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
 
@@ -58,7 +59,7 @@ async def test_the_page_is_served_and_times_its_dependencies(api: httpx.AsyncCli
     assert page["attention"] == []
 
 
-async def _page(frames: Frames) -> service.Today:
+async def _page(frames: Frames) -> Today:
     from rtp.kit import trace
     from rtp.permissions import LOCAL_OWNER
 
