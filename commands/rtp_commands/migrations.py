@@ -52,7 +52,7 @@ def status(call: Call) -> Result:
 
 
 @app.command()
-@read(schemas.PLAN, schemas.PREVIEW, exit_codes=(10,))
+@read(schemas.PLAN, schemas.PREVIEW, exit_codes=(7, 10))
 def plan(
     call: Call,
     target: Target = "head",

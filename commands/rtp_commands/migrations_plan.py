@@ -38,25 +38,26 @@ def _statement(number: int, one: StatementPlan, wide: int) -> list[Line]:
     for lock in one.locks:
         size = f"about {lock.rows:,} rows, {lock.bytes / 1e6:,.1f} MB"
         style = "red" if lock.blocks in LOUD else ""
-        result += [[("   lock     ", "bold"), (f"{lock.table}: {lock.mode}, blocks {lock.blocks} ({size})", style)]]
+        what = f"{lock.table}: {lock.mode}, blocks {lock.blocks} ({size})"
+        result += _wrapped("   lock     ", what, wide, style)
     if one.rewrites:
-        result += [[("   rewrites ", "bold"), (", ".join(one.rewrites), "red")]]
+        result += _wrapped("   rewrites ", ", ".join(one.rewrites), wide, "red")
     if one.scans:
-        result += [[("   scans    ", "bold"), (", ".join(one.scans), "")]]
+        result += _wrapped("   scans    ", ", ".join(one.scans), wide, "")
     if not one.locks:
         known = "not known by any rule" if one.by == "unknown" else "no table that is there now"
         result += [[("   lock     ", "bold"), (known, "")]]
     for finding in one.findings:
-        result += _wrapped("   squawk   ", f"{finding.rule}: {finding.message}", wide)
+        result += _wrapped("   squawk   ", f"{finding.rule}: {finding.message}", wide, "yellow")
     return result
 
 
-def _wrapped(head: str, text: str, wide: int) -> list[Line]:
+def _wrapped(head: str, text: str, wide: int, style: str) -> list[Line]:
     import textwrap
 
     chunks = textwrap.wrap(safe(text), max(20, wide - len(head)))
-    first: list[Line] = [[(head, "bold"), (chunks[0], "yellow")]]
-    return first + [[(" " * len(head) + chunk, "yellow")] for chunk in chunks[1:]]
+    first: list[Line] = [[(head, "bold"), (chunks[0], style)]]
+    return first + [[(" " * len(head) + chunk, style)] for chunk in chunks[1:]]
 
 
 def _cut(text: str, limit: int) -> str:

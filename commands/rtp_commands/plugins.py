@@ -59,4 +59,5 @@ def untrust(call: Call, name: Name) -> Result:
         rtp plugins untrust rtp-slack-notices
     """
     service.untrust_plugin(os.environ, name)
-    return Result(None, said=f"Not trusted any more: {name}. A running platform drops it by: rtp down && rtp up")
+    installed = next((one for one in service.list_plugins(os.environ) if one.name == name), None)
+    return Result(installed, said=f"Not trusted any more: {name}. A running platform drops it by: rtp down && rtp up")

@@ -20,13 +20,22 @@ from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree
 from rtp_commands.tree import Described
 
-ELSEWHERE = {"rtp up", "rtp down", "rtp demo", "rtp chaos run", "rtp chaos halt", "rtp loadtests run"}
-"""Commands that end the platform, make one, or run for minutes: they have cases of their own."""
+ELSEWHERE = {"rtp up", "rtp down", "rtp demo"}
+"""Commands that make or end a platform: they have tests of their own, on platforms of their own."""
+LONG = {"rtp chaos run", "rtp loadtests run"}
+"""Commands that break things or run for long: here only planned, and really run by the tests of their areas."""
+ALONE = {"rtp cache purge", "rtp chaos halt"}
+"""Commands that others would notice: they run when no other does."""
+BEFORE = {"rtp plugins untrust": ["plugins", "trust", "rtp-slack-notices"]}
+"""What must have been done in the same home before."""
 ENDLESS = ("--follow",)
 TEXT = {"rtp logs", "rtp completion show"}
 """Commands whose output is text of its own kind in every format: log lines, a shell's script."""
 REFUSED = {
-    "rtp migrations apply --resume": {7},  # nothing was interrupted
+    "rtp migrations plan --target": {7},
+    "rtp migrations plan --file": {10},  # the shipped change holds up a table, and --check says so
+    "rtp chaos halt": {5},  # none runs
+    "rtp chaos show RUN --report": {5},  # its journal lies where it ran
     "rtp migrations apply --target": {7},  # the schema is past it
     "rtp doctor": {0, 10},  # what it finds on a test's machine is its own business
     "rtp slo report": {0, 10, 11},  # a verdict, not a failure
@@ -42,7 +51,14 @@ def sub(filled: Filled) -> Swap:
     return {"sub_": filled.subscribed().subscription}
 
 
+def cached(filled: Filled) -> Swap:
+    filled.look_at_the_catalog()
+    return {}
+
+
 MAKES: dict[str, Callable[[Filled], Swap]] = {
+    "rtp cache show": cached,
+    "rtp loadtests show": lambda filled: {"run_": filled.load_run()},
     "rtp chaos show": lambda filled: {"RUN": filled.ids["run"]},
     "rtp users create": lambda filled: {"grace@example.com": filled.e_mail()},
     "rtp users update": lambda filled: {ADA: filled.member()},
@@ -86,7 +102,8 @@ def commands() -> list[Described]:
 
 def examples(command: Described) -> list[str]:
     """Its examples that come to an end."""
-    return [one for one in command.examples if not any(word in one for word in ENDLESS)]
+    ending = [one for one in command.examples if not any(word in one for word in ENDLESS)]
+    return [one for one in ending if "--dry-run" in one] if command.path in LONG else ending
 
 
 def expected(example: str) -> set[int]:
@@ -149,6 +166,8 @@ def run(filled: Filled, words: list[str], *, terminal: bool = False) -> Run:
         folder = Path(place)
         env = _prepared(folder, filled)
         command = [RTP, *words[1:]]
+        if before := BEFORE.get(" ".join(words[:3])):
+            subprocess.run([RTP, *before], cwd=folder, env=env, check=True, capture_output=True, timeout=SECONDS)
         if terminal:
             return _in_terminal(command, words, folder, env)
         done = subprocess.run(

@@ -69,7 +69,7 @@ class Known:
             "refund": [platform.ids["rfd"]],
             "entitlement": [platform.ids["ent"]],
             "entry": [platform.ids["aud"]],
-            "run": [platform.ids["run"]],
+            "run": [platform.ids["run"], platform.load_run()],
             "product": ["day-trading-room", "explosive-swings"],
             "price": [PRICE, "alerts-only-monthly"],
             "key": ["prices.show:day-trading-room-monthly"],

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from rtp.errors import ExitCode, RtpError, Unavailable
 
 LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION = "55P03", "40P01", "40001"
+DISK_FULL = "53100"
 QUERY_CANCELED, UNIQUE_VIOLATION, CHECK_VIOLATION = "57014", "23505", "23514"
 
 
@@ -24,6 +25,16 @@ class DatabaseBusy(RtpError):
     exit_code = ExitCode.CONFLICT
     retryable = True
     still = "Nothing was changed."
+
+
+class DatabaseFull(RtpError):
+    """The database's disk is full."""
+
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+    retryable = True
+    still = "Nothing was changed."
+    hint = "rtp doctor"
 
 
 def url_of(text: str) -> URL:
@@ -77,6 +88,8 @@ class translated:  # noqa: N801 - a context manager that reads as a verb
             state = sqlstate(error)
             if state in {LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION, QUERY_CANCELED}:
                 raise DatabaseBusy(state=state) from error
+            if state == DISK_FULL:
+                raise DatabaseFull() from error
             if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and _lost(state)):
                 raise Unavailable(what="The database") from error
 

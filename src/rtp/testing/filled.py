@@ -23,6 +23,7 @@ from rtp.cache import schemas as cache
 from rtp.chaos import schemas as chaos
 from rtp.chaos.schemas import RecordRun
 from rtp.client import Client, Target
+from rtp.loadtests import schemas as loadtests
 from rtp.payments import schemas as payments
 from rtp.payments.schemas import AddMethod
 from rtp.products import schemas as products
@@ -119,6 +120,17 @@ class Filled:
         assert row is not None
         return f"job_{row[0]}"
 
+    def load_run(self) -> str:
+        """The id of a load test that ran."""
+        begun = self.write(loadtests.START, loadtests.StartLoad(name="member"))
+        ended = loadtests.LoadRun(id=begun.id, name="member", verdict="held", exit_code=0)
+        return str(self.write(loadtests.FINISH, ended).id)
+
+    def look_at_the_catalog(self) -> None:
+        """Read what is then in the cache."""
+        self.client.read(products.SHOW, product="day-trading-room")
+        self.client.read(products.SHOW_PRICE, price="day-trading-room-monthly")
+
     def plan(self) -> str:
         """The id of a plan that can be carried out."""
         body = CreateUser(email=self.e_mail(), name="Planned")
@@ -200,7 +212,7 @@ def fill(to: Filled, examples: Path) -> None:
     to.stock(40)
     eventually(lambda: to.client.read(subscriptions.SHOW, subscription=paid.id).payment_state == "succeeded")
     refund = to.write(refunds.ISSUE, IssueRefund(reason="duplicate", amount=1000), payment=paid.payment_id)
-    to.client.read(products.SHOW_PRICE, price="day-trading-room-monthly")
+    to.look_at_the_catalog()
     to.write(cache.WARM, cache.Warm())
     to.platform.json("users", "note", ADA, "Called about the renewal date.")
     entitlement = eventually(lambda: to.platform.json("entitlements", "list", "--user", ADA))
