@@ -113,9 +113,7 @@ async def test_a_price_changed_in_one_process_is_new_in_the_other_within_a_secon
 ) -> None:
     """With the worker's own relay loop; after the new price was seen once, the old one never comes back."""
     state, stop = build(settings, b"secret"), asyncio.Event()
-    loop = asyncio.ensure_future(
-        relaying.run(state.frames, work.consumers(state.services()), "tests", stop)
-    )
+    loop = asyncio.ensure_future(relaying.run(state.frames, work.consumers(state.services()), "tests", stop))
     late = 0
     for minor in range(1000, 1050 if sampled else 2000):
         await amount(other) if minor > 1000 else None

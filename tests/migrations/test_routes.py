@@ -66,7 +66,8 @@ async def test_while_the_schema_is_behind_everything_else_says_how_to_migrate(
         assert (await api.get("/health/ready")).status_code == 503
         assert (await api.get("/v1/whoami")).status_code == 200
         doctor = (await api.get("/v1/doctor")).json()["checks"]
-        assert [(check["name"], check["fix"]) for check in doctor] == [("migrations", "rtp db migrate")]
+        failing = [(check["name"], check["fix"]) for check in doctor if check["state"] != "ok"]
+        assert failing == [("migrations", "rtp db migrate")]
         done = await api.post("/v1/migrations/apply", json={}, params={"reason": "release"})
         assert done.status_code == 200, done.text
         assert [row["revision"] for row in done.json()["applied"]] == list(schema.known()[1:])

@@ -123,9 +123,7 @@ async def test_a_dry_run_with_prune_is_carried_out_by_its_plan_alone(api: httpx.
         ({"colour": "red"}, "products[0].prices[0]"),
     ],
 )
-async def test_a_bad_price_is_refused_with_its_path(
-    api: httpx.AsyncClient, changes: dict[str, Any], path: str
-) -> None:
+async def test_a_bad_price_is_refused_with_its_path(api: httpx.AsyncClient, changes: dict[str, Any], path: str) -> None:
     answer = await api.put("/v1/catalog", json=room(**changes))
     assert answer.status_code == 400, answer.text
     assert path in answer.json()["fields"], answer.text

@@ -107,9 +107,7 @@ async def world(frames: Frames, clock: FixedClock, writing: OpenFrame, provider:
     async with writing() as frame:
         await catalog.apply(frame, sold, prune=False)
         for name in ("ada", "bob"):
-            await users.create(
-                frame, CreateUser(email=f"{name}@example.com", name=name, timezone="America/New_York")
-            )
+            await users.create(frame, CreateUser(email=f"{name}@example.com", name=name, timezone="America/New_York"))
     return World(frames, clock, writing, provider)
 
 

@@ -54,9 +54,7 @@ async def imported(api: httpx.AsyncClient, key: str, *rows: tuple[str, str, str 
         else:
             email, price, card = row
             lines.append(json.dumps({"row": place, "email": email, "price": price, "card": card}).encode())
-    answer = await api.post(
-        "/v1/subscriptions/import", content=b"\n".join(lines), headers={"Idempotency-Key": key}
-    )
+    answer = await api.post("/v1/subscriptions/import", content=b"\n".join(lines), headers={"Idempotency-Key": key})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -224,9 +222,7 @@ async def test_an_import_leaves_an_event_for_each_member_and_one_audit_row(shop:
     assert rows[0]["changes"]["summary"] == {"created": 5, "existing": 0, "charged": 5, "refused": 0}
 
 
-async def test_a_single_charge_does_not_wait_for_those_of_an_import(
-    shop: httpx.AsyncClient, database: Cloned
-) -> None:
+async def test_a_single_charge_does_not_wait_for_those_of_an_import(shop: httpx.AsyncClient, database: Cloned) -> None:
     await imported(shop, "k1", *((f"m{n}@example.com", "alerts-monthly", "visa") for n in range(1, 5)))
     single = (await create(shop, "k2", price="alerts-monthly")).json()
     with psycopg.connect(database.owner_url) as connection:

@@ -99,9 +99,7 @@ async def page(
     ended = or_(entitlements.c.open.is_(False), entitlements.c.until <= frame.now)
     if open is not None:
         until = entitlements.c.until
-        query = query.where(
-            (entitlements.c.open & or_(until.is_(None), until > frame.now)) if open else ended
-        )
+        query = query.where((entitlements.c.open & or_(until.is_(None), until > frame.now)) if open else ended)
     return await page_of(
         frame,
         page,
