@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PACKAGES := src/rtp server/rtp_server commands/rtp_commands
-JOBS ?= 2
+# Tests wait for servers and processes a good deal: one more than the two cores keeps those busy.
+JOBS ?= 3
 
 # Without bytecode every start of every process costs double.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +25,7 @@ demo: venv ## Run an operator's day on real input (ARGS="--seed 7" for other mem
 
 test: venv ## Run the tests with coverage (ARGS="tests/users -k email" narrows)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=80 $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=80 --durations=30 --durations-min=3 $(ARGS)
 
 prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|install|fuzz)
 	$(BIN)/python -m pytest --prove $(or $(SUITE),all) $(ARGS)

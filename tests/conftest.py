@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["rtp.testing.plugin"]
-
 SUITES = ("races", "kills", "mutants", "experiments", "install", "fuzz")
 SERVERS = {"services"}
 TESTS = Path(__file__).parent

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from rtp.testing import asgi
-from rtp_server import relaying, work
+from rtp.testing import relay as testing_relay
+from rtp_server import work
 from rtp_server.state import State
 
 PRICE = {"key": "room-monthly", "amount": {"amount": 19700, "currency": "USD"}, "interval": "month", "trial_days": 7}
@@ -40,7 +41,7 @@ async def check(api: httpx.AsyncClient, user: str, product: str = "room") -> dic
 async def relayed(app: Any) -> None:
     """Give the cache what happened, as the worker's relay does."""
     state: State = app.state
-    await relaying.once(state.frames, [one for one in work.consumers(state.services()) if one.name == "cache"])
+    await testing_relay.once(state.frames, [one for one in work.consumers(state.services()) if one.name == "cache"])
 
 
 async def test_only_the_product_of_the_subscription_is_open(api: httpx.AsyncClient, held: dict[str, Any]) -> None:

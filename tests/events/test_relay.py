@@ -14,6 +14,7 @@ from rtp.events.relay import Consumer, CursorMoved
 from rtp.events.schemas import Event
 from rtp.kit import trace
 from rtp.permissions import WORKER
+from rtp.testing import relay as testing_relay
 from rtp.testing.plugin import OpenFrame
 from rtp_server import relaying
 
@@ -30,6 +31,7 @@ async def test_a_slow_transaction_with_a_smaller_number_is_not_overtaken(frames:
     consumer = collector(seen)
     async with writing() as early:
         early.record("thing.made", "early", 1)
+    await testing_relay.horizon_passed(frames)
     async with writing() as slow:
         slow.record("thing.made", "slow", 1)
         await slow._write_events()
@@ -38,7 +40,7 @@ async def test_a_slow_transaction_with_a_smaller_number_is_not_overtaken(frames:
             fast.record("thing.made", "fast", 1)
         await relaying.once(frames, [consumer])
         assert seen == ["early"]
-    await relaying.once(frames, [consumer])
+    await testing_relay.once(frames, [consumer])
     assert seen == ["early", "slow", "fast"]
 
 
@@ -47,8 +49,8 @@ async def test_only_wanted_types_arrive_and_the_cursor_passes_the_others(frames:
     async with writing() as frame:
         frame.record("other.made", "a", 1)
         frame.record("thing.made", "b", 1)
-    assert await relaying.once(frames, [collector(seen)]) == 2
-    assert await relaying.once(frames, [collector(seen)]) == 0
+    assert await testing_relay.once(frames, [collector(seen)]) == 2
+    assert await testing_relay.once(frames, [collector(seen)]) == 0
     assert seen == ["b"]
 
 
@@ -66,7 +68,7 @@ async def test_a_batch_ends_with_the_last_event_that_fits_and_the_next_one_goes_
         for place, type in enumerate(["other", "thing", "thing", "other", "thing", *["other"] * 9, "thing"]):
             frame.record(f"{type}.made", str(place), 1)
     consumer = Consumer("tests", wants=lambda type: type == "thing.made", outside=take)
-    passed = [await relaying.once(frames, [consumer]) for _ in range(4)]
+    passed = [await testing_relay.once(frames, [consumer]) for _ in range(4)]
     assert batches == [["1", "2"], ["4"], ["14"]]
     assert passed == [3, 7, 5, 0]
 
@@ -80,8 +82,8 @@ async def test_a_consumer_that_fails_gets_the_batch_again(frames: Frames, writin
     async with writing() as frame:
         frame.record("thing.made", "a", 1)
     with pytest.raises(ConnectionError):
-        await relaying.once(frames, [Consumer("tests", wants=lambda _: True, outside=fail)])
-    await relaying.once(frames, [collector(seen)])
+        await testing_relay.once(frames, [Consumer("tests", wants=lambda _: True, outside=fail)])
+    await testing_relay.once(frames, [collector(seen)])
     assert seen == ["a"]
 
 
@@ -92,7 +94,7 @@ async def test_a_consumer_that_nobody_serves_is_not_late_and_goes_on_where_it_wa
     plugin, ours = collector(seen, "plugin:things"), collector([], "ours")
     async with writing() as frame:
         frame.record("thing.made", "a", 1)
-    await relaying.once(frames, [plugin, ours])
+    await testing_relay.once(frames, [plugin, ours])
     async with writing() as frame:
         await relay.serve(frame, [ours])
         frame.record("thing.made", "b", 1)
@@ -100,7 +102,7 @@ async def test_a_consumer_that_nobody_serves_is_not_late_and_goes_on_where_it_wa
         assert set(await relay.lag(frame)) == {"ours"}
         await relay.serve(frame, [ours, plugin])
         assert set(await relay.lag(frame)) == {"ours", "plugin:things"}
-    await relaying.once(frames, [plugin, ours])
+    await testing_relay.once(frames, [plugin, ours])
     assert seen == ["a", "b"]
 
 
@@ -112,6 +114,7 @@ async def test_two_relays_at_once_have_one_effect_inside(frames: Frames, writing
     consumer = Consumer("tests", wants=lambda _: True, inside=queue)
     async with writing() as frame:
         frame.record("thing.made", "a", 1)
+    await testing_relay.horizon_passed(frames)
     async with frames.reading(operation="t", principal=WORKER, trace=trace.start()) as look:
         [(_, xid, seq)] = await relay.behind(look, [consumer])
     async with writing() as first:

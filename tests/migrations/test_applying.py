@@ -228,6 +228,7 @@ def test_a_killed_concurrent_index_is_named_with_its_drop_and_built_anew_by_resu
 ) -> None:
     scripts = continued("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_killed ON users (created_at)")
     with psycopg.connect(database.owner_url) as writer, child(database, scripts) as process:
+        writer.execute("SET idle_in_transaction_session_timeout = 0")
         writer.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
         wait_for(database, "SELECT count(*) > 0 FROM pg_stat_progress_create_index")
         process.send_signal(signal.SIGKILL)

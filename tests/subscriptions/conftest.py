@@ -24,10 +24,11 @@ from rtp.settings import Settings
 from rtp.subscriptions import jobs, service
 from rtp.subscriptions.schemas import CreateSubscription, Subscription
 from rtp.testing import money
+from rtp.testing import relay as testing_relay
 from rtp.testing.plugin import OpenFrame
 from rtp.users import service as users
 from rtp.users.schemas import CreateUser
-from rtp_server import relaying, work
+from rtp_server import work
 
 JOBS = (*payment_jobs.JOBS, *(spec for spec in jobs.JOBS if not spec.cron))
 
@@ -87,7 +88,7 @@ class World:
         await self.at(self.clock.instant + timedelta(**span))
 
     async def _relay(self) -> int:
-        return await relaying.once(self.frames, work.consumers({}))
+        return await testing_relay.once(self.frames, work.consumers({}))
 
 
 @pytest.fixture
