@@ -24,8 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         item.user_properties.append(("level", level(item)))
-        if level(item) == "acceptance":  # one running instance serves them all
-            item.add_marker(pytest.mark.xdist_group("acceptance"))
     wanted = config.getoption("--prove")
     kept = [item for item in items if suite_of(item) is not None and wanted in (suite_of(item), "all")]
     if wanted is None:
