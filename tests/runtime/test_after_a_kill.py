@@ -20,6 +20,9 @@ from rtp.settings import Settings
 from tests.runtime.conftest import New
 from tests.runtime.instances import Platform, Way, eventually, ways
 
+pytestmark = pytest.mark.prove("kills")
+"""Each of these starts whole platforms; the plain run has those of test_up_and_down."""
+
 WATCHED = ("postgres", "valkey", "provider", "preloader", "api", "worker")
 BREAKABLE = [way for way in ways() if way.name in ("root", "an ordinary user")]
 

@@ -13,6 +13,9 @@ from rtp.runtime.ephemeral import PREFIX
 from tests.runtime.conftest import New
 from tests.runtime.instances import Platform, eventually
 
+pytestmark = pytest.mark.prove("kills")
+"""Each of these starts whole platforms; the plain run has those of test_up_and_down."""
+
 LONG = "86399"
 """Seconds, and how this command is told from everybody else's sleep."""
 TELL = 'echo "$RTP_HOME $RTP_URL"; '
