@@ -99,6 +99,7 @@ def on_a_small_disk(folder: Path) -> Iterator[tuple[RunningInstance, Path]]:
         yield RunningInstance(Path(where["RTP_HOME"]), where["RTP_URL"], where["RTP_TOKEN"], folder), seen
 
 
+@pytest.mark.prove("kills")
 def test_on_a_full_disk_a_write_is_refused_whole_and_works_again_when_there_is_room(tmp_path: Path) -> None:
     with on_a_small_disk(tmp_path) as (platform, disk):
         over_tcp = {"RTP_URL": platform.url, "RTP_TOKEN": platform.token, "RTP_HOME": ""}
@@ -149,6 +150,7 @@ def members(path: Path, rows: int, *, name: str = "member", broken: int = 0) -> 
     return path
 
 
+@pytest.mark.prove("kills")
 def test_what_an_interrupted_import_wrote_is_said_and_running_it_again_skips_it(
     platform: RunningInstance, tmp_path: Path
 ) -> None:

@@ -165,7 +165,7 @@ def test_the_second_one_does_not_block_an_index_that_the_first_builds_concurrent
         reader.execute("SELECT count(*) FROM users")  # holds its lock, so the build has to wait
         reader.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
         first = pool.submit(applying, database, scripts)
-        wait_for(database, "SELECT count(*) > 0 FROM pg_stat_progress_create_index")
+        wait_for(database, "SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE datname = current_database()")
         second = pool.submit(applying, database, scripts, wait=60)
         threading.Event().wait(0.5)
         assert not second.done()
@@ -230,7 +230,7 @@ def test_a_killed_concurrent_index_is_named_with_its_drop_and_built_anew_by_resu
     with psycopg.connect(database.owner_url) as writer, child(database, scripts) as process:
         writer.execute("SET idle_in_transaction_session_timeout = 0")
         writer.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
-        wait_for(database, "SELECT count(*) > 0 FROM pg_stat_progress_create_index")
+        wait_for(database, "SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE datname = current_database()")
         process.send_signal(signal.SIGKILL)
         process.wait()
         wait_for(database, GONE)
