@@ -54,6 +54,7 @@ def count(platform: RunningInstance, search: str) -> int:
     return len(done.stdout.split())
 
 
+@pytest.mark.prove("kills")
 def test_while_postgresql_is_stopped_everything_says_so_and_afterwards_goes_on(platform: RunningInstance) -> None:
     assert create(platform, "before@example.com").status_code == 201
     supervisor = pid_of(platform, "supervisor")
