@@ -17,7 +17,7 @@ def complete(words: list[str]) -> int:
     if row is None:
         return 0
     from rtp.errors import RtpError
-    from rtp_commands import lazy, pages
+    from rtp_commands import lazy
 
     try:
         command: Any = lazy.load(row)
@@ -25,16 +25,28 @@ def complete(words: list[str]) -> int:
         return 0  # a plugin that changed: the command itself says so, a completion is silent
     before, typed = words[1:-1], words[-1]
     if not row.leaf:
-        if not before:
-            named = [
-                (name, pages.split(info.callback.__doc__)[0].splitlines()[0]) for name, info in command.verbs.items()
-            ]
-            return _print(named, typed)
-        info = command.verbs.get(before[0])
+        taken = 2 if before and lazy.part(command.verbs, before[0]) else 1
+        verb = " ".join(before[:taken])
+        if len(before) < taken:
+            return _print(next_words(command.verbs, verb), typed)
+        info = command.verbs.get(verb)
         if info is None:
             return 0
-        command, before = lazy.build(before[0], info), before[1:]
+        command, before = lazy.build(verb, info), before[taken:]
     return _print(_candidates(command, before, typed), typed)
+
+
+def next_words(verbs: dict[str, Any], begun: str) -> list[tuple[str, str]]:
+    """The words that a verb may go on with, each with its help; the first word of several verbs stands once."""
+    from rtp_commands import pages
+
+    start = f"{begun} " if begun else ""
+    words = {}
+    for name, info in verbs.items():
+        if name.startswith(start):
+            word, _, more = name.removeprefix(start).partition(" ")
+            words[word] = "" if more else pages.split(info.callback.__doc__)[0].splitlines()[0]
+    return list(words.items())
 
 
 def _candidates(command: Any, before: list[str], typed: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -20,7 +20,8 @@ from rtp_commands.words import closest
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
-SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
+HELP = ["--help", "-h"]
+SETTINGS = {"help_option_names": HELP, "max_content_width": 100}
 
 
 def load(row: Row) -> Command:
@@ -86,7 +87,10 @@ class Verb(TyperCommand):
 
 
 class Noun(TyperGroup):
-    """A group whose verbs are built when they are asked for."""
+    """A group whose verbs are built when they are asked for.
+
+    A verb may be of two words, as `received list`: the first names a part of the group, and alone shows its page.
+    """
 
     def __init__(self, row: Row, verbs: dict[str, CommandInfo]) -> None:
         super().__init__(name=row.name, help=row.help, context_settings=SETTINGS, rich_markup_mode=None)
@@ -111,18 +115,48 @@ class Noun(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """Find the verb, or say which one was most likely meant."""
+        if of_part := part(self.verbs, args[0]):
+            return self.resolve_in_part(ctx, of_part, args)
         command = self.get_command(ctx, args[0])
         if command is None:
-            if args[0].startswith("-"):
-                ctx.fail(f"There is no flag {args[0]} here; flags follow the verb.")
-            near = closest(args[0], self.verbs)
-            guess = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(self.verbs)}."
-            ctx.fail(f"{self.row.name} has no verb {args[0]!r}.{guess}")
+            self.no_such_verb(ctx, self.row.name, args[0], heads(self.verbs))
         return args[0], command, args[1:]
+
+    def resolve_in_part(
+        self, ctx: Context, verbs: dict[str, CommandInfo], args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """Find the second word of a verb; without one, show the page of this part."""
+        if len(args) == 1 or args[1] in HELP:
+            typer.echo(pages.of_noun(self.row, verbs, args[0]))
+            raise typer.Exit(0)
+        verb = f"{args[0]} {args[1]}"
+        command = self.get_command(ctx, verb)
+        if command is None:
+            seconds = [name.partition(" ")[2] for name in verbs]
+            self.no_such_verb(ctx, f"{self.row.name} {args[0]}", args[1], seconds)
+        return verb, command, args[2:]
+
+    def no_such_verb(self, ctx: Context, path: str, word: str, known: list[str]) -> NoReturn:
+        """Say which verb was most likely meant."""
+        if word.startswith("-"):
+            ctx.fail(f"There is no flag {word} here; flags follow the verb.")
+        near = closest(word, known)
+        guess = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(known)}."
+        ctx.fail(f"{path} has no verb {word!r}.{guess}")
 
     def get_help(self, ctx: Context) -> str:
         """The page of this noun."""
         return pages.of_noun(self.row, self.verbs)
+
+
+def part(verbs: dict[str, CommandInfo], word: str) -> dict[str, CommandInfo]:
+    """The verbs of two words that begin with this one."""
+    return {name: info for name, info in verbs.items() if name.startswith(f"{word} ")}
+
+
+def heads(verbs: dict[str, CommandInfo]) -> list[str]:
+    """The first words of the verbs, each once."""
+    return list(dict.fromkeys(name.partition(" ")[0] for name in verbs))
 
 
 def plan_alone(args: list[str]) -> bool:

@@ -21,9 +21,11 @@ def split(doc: str | None) -> tuple[str, list[str]]:
     return text.strip(), [line.strip() for line in examples.splitlines() if line.strip()]
 
 
-def of_noun(row: Row, verbs: dict[str, Any]) -> str:
-    """The page of a group: its verbs, each with one line."""
-    lines = [row.help + ".", "", _head("USAGE"), f"  rtp {row.name} <verb> [ARG] [--flags]", "", _head("VERBS")]
+def of_noun(row: Row, verbs: dict[str, Any], part: str = "") -> str:
+    """The page of a group, or of one part of it: its verbs, each with one line."""
+    path = f"rtp {row.name} {part}".rstrip()
+    lines = [row.help + ".", "", _head("USAGE"), f"  {path} <verb> [ARG] [--flags]", "", _head("VERBS")]
+    verbs = {name.removeprefix(f"{part} "): info for name, info in verbs.items()} if part else verbs
     left = max((len(name) for name in verbs), default=0) + 2
     for name, info in verbs.items():
         if not info.hidden:
@@ -32,7 +34,7 @@ def of_noun(row: Row, verbs: dict[str, Any]) -> str:
     example = next((example for info in verbs.values() for example in split(info.callback.__doc__)[1]), None)
     if example:
         lines += ["", _head("EXAMPLE"), f"  {example}"]
-    return "\n".join([*lines, "", _head("READ ON"), f"  rtp {row.name} <verb> --help"])
+    return "\n".join([*lines, "", _head("READ ON"), f"  {path} <verb> --help"])
 
 
 def of_verb(command: Any, path: str) -> str:

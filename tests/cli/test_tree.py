@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer._click.exceptions import UsageError
 
-from rtp_commands import flags, lazy, main, tree
+from rtp_commands import completing, flags, lazy, main, tree
+from rtp_commands.call import Call, local
 from rtp_commands.leaf import declaration
 from rtp_commands.tree import Described
 
@@ -61,7 +64,8 @@ def test_each_write_says_what_it_does_and_whether_it_can_be_undone(command: Desc
 @by_path
 def test_a_command_that_undoes_another_exists(command: Described) -> None:
     if command.reversible:
-        assert " ".join(command.reversible.split()[:3]) in {one.path for one in COMMANDS}
+        paths = {one.path for one in COMMANDS}
+        assert any(" ".join(command.reversible.split()[:words]) in paths for words in (3, 4))
 
 
 @by_path
@@ -70,7 +74,7 @@ def test_each_page_fits_80_columns(command: Described) -> None:
     assert row is not None
     built = lazy.load(row)
     with built.make_context(f"rtp {row.name}", [], resilient_parsing=True) as ctx:
-        verb: Any = built if row.leaf else built.get_command(ctx, command.path.split()[2])  # type: ignore[attr-defined]
+        verb: Any = built if row.leaf else built.get_command(ctx, " ".join(command.path.split()[2:]))  # type: ignore[attr-defined]
         page = verb.get_help(ctx)
     too_long = [line for line in page.splitlines() if len(line) > 80 and not line.lstrip().startswith("rtp ")]
     assert too_long == []
@@ -79,13 +83,13 @@ def test_each_page_fits_80_columns(command: Described) -> None:
 def test_every_verb_is_of_the_vocabulary_or_has_its_row_in_the_documentation() -> None:
     rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, -]+) \|$", VERBS.read_text(), re.MULTILINE)
     allowed = {(noun, verb) for verb, nouns in rows for noun in nouns.split(", ")}
-    used = {tuple(path.split()[1:]) for command in COMMANDS if len((path := command.path).split()) == 3}
+    used = {(words[1], words[-1]) for command in COMMANDS if len(words := command.path.split()) > 2}
     assert {(noun, verb) for noun, verb in used if verb not in VOCABULARY} <= allowed
 
 
 def test_the_documentation_of_verbs_names_no_verb_that_nobody_has() -> None:
     rows = re.findall(r"^\| `(\w+)` \|[^|]+\| ([\w, -]+) \|$", VERBS.read_text(), re.MULTILINE)
-    used = {tuple(command.path.split()[1:]) for command in COMMANDS}
+    used = {(words[1], words[-1]) for command in COMMANDS if len(words := command.path.split()) > 2}
     assert {(noun, verb) for verb, nouns in rows for noun in nouns.split(", ")} <= used
 
 
@@ -105,3 +109,54 @@ def test_the_tree_as_json_carries_what_a_machine_needs(rtp: Any) -> None:
     assert suspend["reversible"] == "rtp users restore USER"
     assert {2, 5, 6, 7, 9, 13, 14} <= set(suspend["exit_codes"])
     assert tree["rtp users note"]["final"] is True
+
+
+@local()
+def _received_list(call: Call) -> None:
+    """List what came.
+
+    Examples:
+        rtp things received list
+    """
+
+
+@pytest.fixture
+def things() -> lazy.Noun:
+    """A group with a verb of one word and verbs of two."""
+    app = typer.Typer()
+    for name in ("listen", "received list", "received show"):
+        app.command(name)(_received_list)
+    verbs = {lazy.name_of(info): info for info in app.registered_commands}
+    return lazy.Noun(main.Row("things", "things", "Things", "Money"), verbs)
+
+
+def _resolved(group: lazy.Noun, *words: str) -> tuple[str | None, list[str]]:
+    with group.make_context("rtp things", ["listen"]) as context:
+        name, _, rest = group.resolve_command(context, list(words))
+    return name, rest
+
+
+def test_a_verb_of_two_words_is_found_by_both(things: lazy.Noun) -> None:
+    assert _resolved(things, "received", "show", "--limit", "3") == ("received show", ["--limit", "3"])
+    assert _resolved(things, "listen", "show") == ("listen", ["show"])
+
+
+def test_the_first_word_of_several_verbs_alone_shows_their_page(
+    things: lazy.Noun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        _resolved(things, "received")
+    page = capsys.readouterr().out
+    assert "rtp things received <verb>" in page
+    assert "show" in page
+    assert "listen" not in page
+
+
+def test_a_mistyped_second_word_is_told_with_its_neighbours(things: lazy.Noun) -> None:
+    with pytest.raises(UsageError, match=r"things received has no verb 'shwo'. Did you mean show?"):
+        _resolved(things, "received", "shwo")
+
+
+def test_completion_goes_on_word_by_word(things: lazy.Noun) -> None:
+    assert [word for word, _ in completing.next_words(things.verbs, "")] == ["listen", "received"]
+    assert [word for word, _ in completing.next_words(things.verbs, "received")] == ["list", "show"]
