@@ -30,6 +30,7 @@ from rtp_server import plugging, relaying, work
 from rtp_server import state as states
 from rtp_server.app import arm_failpoint
 from rtp_server.edge.logs import configure
+from rtp_server.queue import Connector
 
 log = structlog.get_logger("rtp.worker")
 GRACE_SECONDS = 3.0
@@ -54,7 +55,7 @@ def build_app(
     settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]
 ) -> procrastinate.App:
     """A procrastinate application with every kind of job."""
-    connector = procrastinate.PsycopgConnector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=6)
+    connector = Connector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=6)
     app = procrastinate.App(connector=connector)
     for spec in specs:
         task = app.task(name=spec.name, queue=spec.queue, retry=Retry(spec.backoff), pass_context=True)(

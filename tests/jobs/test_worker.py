@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +18,7 @@ from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.settings import Settings
 from rtp.testing.plugin import OpenFrame
+from rtp.testing.servers import Cloned
 from rtp_server.worker import build_app
 
 SOON = Backoff(kind="fixed", delay=0.01, retries=2)
@@ -142,3 +144,36 @@ async def test_doctor_tells_of_a_worker_that_gives_no_sign_of_life(api: httpx.As
     async with writing() as frame:
         await frame.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
     assert await worker() == "failed"
+
+
+async def end_the_acknowledgement(database: Cloned, locked: asyncio.Event) -> None:
+    """Hold the job's row until somebody waits for it, who is then cut off as by a crash of the database."""
+    async with await psycopg.AsyncConnection.connect(database.owner_url) as connection:
+        await connection.execute("SELECT 1 FROM procrastinate_jobs WHERE task_name = 'tests.job' FOR UPDATE")
+        locked.set()
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        waiting = " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        found: list[Any] = []
+        while not found:
+            await asyncio.sleep(0.02)
+            found = await (await connection.execute(cut + waiting)).fetchall()
+
+
+async def test_a_job_whose_acknowledgement_is_cut_off_is_not_left_running(
+    settings: Settings, frames: Frames, writing: OpenFrame, database: Cloned
+) -> None:
+    cutting: list[asyncio.Task[None]] = []
+
+    async def job(context: Context) -> None:
+        locked = asyncio.Event()
+        cutting.append(asyncio.create_task(end_the_acknowledgement(database, locked)))
+        await locked.wait()
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        await drain(app)
+        await asyncio.gather(*cutting)
+    async with await psycopg.AsyncConnection.connect(database.owner_url) as connection:
+        found = await connection.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = 'tests.job'")
+        assert await found.fetchall() == [("succeeded",)]
