@@ -49,6 +49,30 @@ class ProviderRefused(RtpError):
     still = "Nothing was charged or refunded."
 
 
+class WebhookForged(RtpError):
+    """The message does not bear a signature of {provider}: {why}"""
+
+    status = 401
+    exit_code = ExitCode.NOT_ALLOWED
+    still = "Nothing of it was kept."
+
+
+class WebhookStale(RtpError):
+    """The message of {provider} was signed too long ago, or ahead of our time."""
+
+    status = 401
+    exit_code = ExitCode.NOT_ALLOWED
+    still = "Nothing of it was kept; the provider sends it again with a new signature."
+    hint = "check the clocks of both machines"
+
+
+class WebhookUnknown(RtpError):
+    """{provider} signed a message that rtp has no use for: {why}"""
+
+    status = 422
+    still = "Nothing was changed. Whoever receives it takes it, so that the provider does not repeat it for days."
+
+
 class CardNotKnown(RtpError):
     """{card} is not a card that the provider knows; its test cards are {known}."""
 

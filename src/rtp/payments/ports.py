@@ -5,6 +5,7 @@ Every call that moves money takes a key; the same key and request always lead to
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -14,20 +15,51 @@ from rtp.jobs.spec import Backoff
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderDeclined
 
-ProviderState = Literal["pending", "succeeded", "failed"]
+ChargeState = Literal["authorized", "pending", "succeeded", "failed"]
+RefundState = Literal["pending", "succeeded", "failed"]
+DisputeState = Literal["needs_response", "under_review", "won", "lost"]
+EventType = Literal[
+    "charge.succeeded",
+    "charge.failed",
+    "refund.pending",
+    "refund.succeeded",
+    "refund.failed",
+    "dispute.opened",
+    "dispute.updated",
+    "dispute.closed",
+]
+DeclineClass = Literal["retry", "later", "other_card", "never"]
 
 PATIENT = Backoff(delay=0.5, retries=12, cap=300.0)
 """A provider that is away is waited for, about 20 minutes in all, before a job of its counts as dead."""
 
 REASONS = {
     "card_declined": "the card's bank refused the payment",
+    "insufficient_funds": "the card has too little money",
+    "expired_card": "the card has expired",
+    "do_not_honor": "the card's bank refused the payment and does not say why",
+    "fraudulent": "the card's bank takes the payment for fraud",
+    "lost_card": "the card was reported as lost",
+    "processing_error": "the card's bank could not be asked",
     "charge_already_refunded": "the refund is larger than what is left of the charge",
+    "charge_disputed": "the charge is disputed, so its money is held by the card's bank",
     "charge_not_found": "the provider has no such charge",
     "charge_not_captured": "the charge took no money that could be returned",
     "currency_mismatch": "the refund is in another currency than the charge",
     "card_account_closed": "the card's account can no longer take money",
 }
 """The provider's failure reasons in the words of the domain."""
+
+DECLINES: dict[str, DeclineClass] = {
+    "card_declined": "later",
+    "insufficient_funds": "later",
+    "do_not_honor": "later",
+    "expired_card": "other_card",
+    "lost_card": "never",
+    "fraudulent": "never",
+    "processing_error": "retry",
+}
+"""What can be done after a decline: ask again at once, ask another day, ask for another card, or never ask again."""
 
 
 class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,19 +70,24 @@ class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
     last4: str
 
 
-class ProviderCharge(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge at the provider; `failure_reason` is one of REASONS, empty unless it failed."""
+class ProviderCharge(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="charge"):
+    """A charge at the provider; `failure_reason` is one of REASONS, empty unless it failed.
+
+    `captured` is what was taken so far, nothing while authorized or pending; `fee` is what the provider keeps of it.
+    """
 
     ref: str
     key: str
     amount: Money
+    captured: Money
+    fee: Money
     card_ref: str
-    state: ProviderState
+    state: ChargeState
     failure_reason: str = ""
     created_at: datetime
 
 
-class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="refund"):
     """A refund at the provider; `failure_reason` is one of REASONS, empty unless it failed."""
 
     ref: str
@@ -58,9 +95,32 @@ class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True):
     charge_ref: str
     amount: Money
     reason: str
-    state: ProviderState
+    state: RefundState
     failure_reason: str = ""
     created_at: datetime
+
+
+class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="dispute"):
+    """A cardholder's objection to a charge; `key` is the charge's own. Without an answer until `due_by` it is lost."""
+
+    ref: str
+    key: str
+    charge_ref: str
+    amount: Money
+    reason: str
+    state: DisputeState
+    due_by: datetime
+    created_at: datetime
+
+
+class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider tells by webhook: `subject` is the object as it was then; `id` is the same however often it comes."""
+
+    id: str
+    type: EventType
+    created_at: datetime
+    provider: str
+    subject: ProviderCharge | ProviderRefund | ProviderDispute
 
 
 class PaymentProvider(Protocol):
@@ -81,10 +141,19 @@ class PaymentProvider(Protocol):
         """
         ...
 
-    async def charge(self, key: str, amount: Money, card_ref: str, description: str) -> ProviderCharge:
-        """Take money from a card.
+    async def charge(
+        self, key: str, amount: Money, card_ref: str, description: str, capture: bool = True
+    ) -> ProviderCharge:
+        """Take money from a card, or only reserve it there until `capture`.
 
         Raises: ProviderDeclined (its charge is found by the key as failed), ProviderOutcomeUnknown, ProviderKeyReused.
+        """
+        ...
+
+    async def capture(self, key: str, charge_ref: str, amount: Money) -> ProviderCharge:
+        """Take what was reserved, or a part of it, once; the rest is free again.
+
+        Raises: ProviderRefused (not authorized, or more than that), ProviderOutcomeUnknown, ProviderKeyReused.
         """
         ...
 
@@ -114,6 +183,34 @@ class PaymentProvider(Protocol):
         """All refunds created at or after an instant, oldest first."""
         ...
 
+    async def list_disputes(self, since: datetime) -> list[ProviderDispute]:
+        """All disputes opened at or after an instant, as they stand now, oldest first."""
+        ...
+
+    async def submit_evidence(self, key: str, dispute_ref: str, evidence: dict[str, str]) -> ProviderDispute:
+        """Answer a dispute, once; it is under review until the card's bank decides.
+
+        Raises: ProviderRefused (there is none, or it needs no answer), ProviderOutcomeUnknown, ProviderKeyReused.
+        """
+        ...
+
+    async def accept_dispute(self, key: str, dispute_ref: str) -> ProviderDispute:
+        """Give the money up: the dispute is lost.
+
+        Raises: ProviderRefused (there is none, or it was decided), ProviderOutcomeUnknown, ProviderKeyReused.
+        """
+        ...
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]
+    ) -> ProviderEvent:
+        """The event in a message that the provider signed with one of the secrets; pure, over the bytes as they came.
+
+        Raises: WebhookForged, WebhookStale; WebhookUnknown for a signed message of a kind that is none of EventType,
+        which its receiver takes all the same.
+        """
+        ...
+
     async def health(self) -> bool:
         """Whether it takes calls now; never raises."""
         ...
@@ -130,6 +227,10 @@ def in_words(reason: str) -> str:
 
 def declined(charge: ProviderCharge) -> ProviderDeclined:
     """A failed charge as the error that its payer sees."""
+    reason = charge.failure_reason
     return ProviderDeclined(
-        reason=in_words(charge.failure_reason), decline_code=charge.failure_reason, charge_ref=charge.ref
+        reason=in_words(reason),
+        decline_code=reason,
+        decline_class=DECLINES.get(reason, "later"),
+        charge_ref=charge.ref,
     )

@@ -15,7 +15,7 @@ from rtp.kit import canonical
 from rtp.kit.clock import Clock
 from rtp.kit.money import Money
 from rtp.payments.errors import CardNotKnown, ProviderKeyReused, ProviderRefused
-from rtp.payments.ports import ProviderCard, ProviderCharge, ProviderRefund, ProviderState
+from rtp.payments.ports import ProviderCard, ProviderCharge, ProviderRefund, RefundState
 
 Behaviour = Literal["", "slow", "hang"]
 
@@ -65,7 +65,7 @@ class RefundMade(msgspec.Struct, frozen=True, kw_only=True, tag="refund"):
 
     refund: ProviderRefund
     request: str
-    ends_as: ProviderState
+    ends_as: RefundState
     ends_because: str = ""
     settles_at: datetime | None = None
 
@@ -139,6 +139,8 @@ class Book:
             ref=_ref("ch"),
             key=key,
             amount=amount,
+            captured=Money.zero(amount.currency) if declined else amount,
+            fee=Money.zero(amount.currency),
             card_ref=card_ref,
             state="failed" if declined else "succeeded",
             failure_reason="card_declined" if declined else "",
@@ -216,7 +218,7 @@ class Book:
         failure = refused or self.control.refund_failure
         delay = timedelta(milliseconds=self.control.refund_delay_ms)
         waits = not refused and bool(delay or self.control.refunds_pending)
-        ends_as: ProviderState = "failed" if failure else "succeeded"
+        ends_as: RefundState = "failed" if failure else "succeeded"
         refund = ProviderRefund(
             ref=_ref("re"),
             key=key,

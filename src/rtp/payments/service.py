@@ -61,7 +61,7 @@ async def settle(frame: Frame, key: str, outcome: ProviderCharge) -> Payment:
     Raises: PaymentNotFound.
     """
     payment = await lock(frame, key)
-    if payment.state in policy.SETTLED or outcome.state == "pending":
+    if payment.state in policy.SETTLED or outcome.state in {"pending", "authorized"}:
         return payment
     if outcome.state == "failed":
         return await fail(frame, payment, outcome.failure_reason, provider_ref=outcome.ref)
