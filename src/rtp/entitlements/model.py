@@ -20,6 +20,7 @@ entitlements = Table(
     instant("opened_at", nullable=True),
     instant("closed_at", nullable=True),
     version_column(),
+    instant("revoked_until", nullable=True),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     Index("ix_entitlements_user_id_id", "user_id", "id"),
     Index("ix_entitlements_product_key_id", "product_key", "id"),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 
 from rtp.db.base import instant, metadata, user_column, uuid_key, version_column
 
@@ -60,6 +71,15 @@ payments = Table(
     version_column(),
     instant("created_at"),
     instant("settled_at", nullable=True),
+    Column("tax", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "disputes_open",
+        Integer,
+        CheckConstraint("disputes_open >= 0", name="disputes_open"),
+        nullable=False,
+        server_default="0",
+    ),
+    CheckConstraint("tax BETWEEN 0 AND amount", name="tax"),
     CheckConstraint("captured BETWEEN 0 AND amount", name="captured"),
     CheckConstraint("refunds_held BETWEEN 0 AND captured", name="refund_cap"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
@@ -70,3 +90,29 @@ payments = Table(
     Index("ix_payments_provider_ref", "provider_ref"),
     Index("ix_payments_failed", "failure_reason", "provider", postgresql_where=text("state = 'failed'")),
 )
+
+payment_lines = Table(
+    "payment_lines",
+    metadata,
+    uuid_key(),
+    user_column(),
+    Column("payment_id", Uuid, nullable=False),
+    Column("position", Integer, CheckConstraint("position > 0", name="position"), nullable=False),
+    Column("product", Text, nullable=False, server_default=""),
+    Column("price", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False),
+    Column("quantity", Integer, CheckConstraint("quantity > 0", name="quantity"), nullable=False),
+    Column("net", BigInteger, CheckConstraint("net >= 0", name="net"), nullable=False),
+    Column("tax", BigInteger, CheckConstraint("tax >= 0", name="tax"), nullable=False),
+    Column("quantity_held", Integer, nullable=False, server_default="0"),
+    Column("net_held", BigInteger, nullable=False, server_default="0"),
+    Column("tax_held", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("quantity_held BETWEEN 0 AND quantity", name="quantity_cap"),
+    CheckConstraint("net_held BETWEEN 0 AND net", name="net_cap"),
+    CheckConstraint("tax_held BETWEEN 0 AND tax", name="tax_cap"),
+    ForeignKeyConstraint(["user_id"], ["users.id"]),
+    ForeignKeyConstraint(["payment_id"], ["payments.id"]),
+    Index("uq_payment_lines_payment_id_position", "payment_id", "position", unique=True),
+    Index("ix_payment_lines_user_id_id", "user_id", "id"),
+)
+"""What a payment pays for; `…_held` is what refunds took or may still take of each line."""
