@@ -88,7 +88,7 @@ async def test_a_refund_goes_from_created_to_succeeded_and_the_ledger_follows(
     balances = {
         line["account"]: line["amount"]["amount"] for line in (await api.get("/v1/ledger/check")).json()["balances"]
     }
-    assert balances == {"clearing:sandbox": 7500, "refunds": 2500, "refunds payable": 0, "sales": -10000}
+    assert balances == {"clearing:sandbox": 7500, "refunds": 2500, "refunds payable": 0, "deferred": -10000}
     await ledger_held(api)
 
 

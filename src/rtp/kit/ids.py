@@ -35,6 +35,8 @@ NOUNS = {
     "pay": "payment",
     "pm": "payment method",
     "rfd": "refund",
+    "dsp": "dispute",
+    "adj": "adjustment of a balance",
     "led": "ledger transaction",
     "ent": "entitlement",
     "job": "job",
@@ -42,6 +44,7 @@ NOUNS = {
     "run": "run",
     "inv": "invoice",
     "imp": "import",
+    "whr": "received webhook",
 }
 """What each prefix stands for."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text, Uuid
 
 from rtp.db.base import instant, metadata, user_column, uuid_key
+from rtp.ledger.policy import CHART
+
+_CODES = ", ".join(f"'{account.code}'" for account in CHART)
 
 ledger = Table(
     "ledger",
@@ -13,7 +16,9 @@ ledger = Table(
     Column("transaction_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     Column("source", Uuid, nullable=False),
-    Column("account", Text, nullable=False),
+    Column(
+        "account", Text, CheckConstraint(f"split_part(account, ':', 1) IN ({_CODES})", name="account"), nullable=False
+    ),
     Column("amount", BigInteger, CheckConstraint("amount <> 0", name="amount"), nullable=False),
     Column("currency", Text, nullable=False),
     user_column(),

@@ -12,11 +12,12 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
+from rtp.ledger import policy
 from rtp.ledger.model import ledger
 from rtp.ledger.schemas import Balance, LedgerCheckLine, LedgerEntry, Posting
 from rtp.operations import Page
 
-PREFIXES = {"payment": "pay", "refund": "rfd"}
+PREFIXES = {"payment": "pay", "refund": "rfd", "dispute": "dsp", "balance": "adj"}
 """Prefix of the source's id by the first word of the kind."""
 
 
@@ -46,6 +47,25 @@ async def add(frame: Frame, *, kind: str, source: str, user_id: int, postings: S
             ]
         )
     )
+
+
+async def posted(frame: Frame, source: str, kinds: Sequence[str]) -> list[Posting]:
+    """What a source posted under these kinds."""
+    query = select(ledger.c.account, ledger.c.amount, ledger.c.currency).order_by(ledger.c.id)
+    rows = await frame.all(query.where(ledger.c.source == source_of(kinds[0], source), ledger.c.kind.in_(kinds)))
+    return [Posting(row.account, Money(row.amount, row.currency)) for row in rows]
+
+
+async def lock_credit(frame: Frame, user_id: int) -> None:
+    """Let no other transaction change this member's credit until this one ends."""
+    await frame.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"member credit {user_id}", 0))))
+
+
+async def credit(frame: Frame, user_id: int, currency: str) -> Money:
+    """What a member has in credit."""
+    sides = (ledger.c.user_id == user_id, ledger.c.account == policy.CREDIT, ledger.c.currency == currency)
+    row = await frame.first(select(func.sum(ledger.c.amount).label("amount")).where(*sides))
+    return Money(-int(row.amount) if row is not None and row.amount else 0, currency)
 
 
 def _to_entry(row: Row[Any]) -> LedgerEntry:

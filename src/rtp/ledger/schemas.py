@@ -10,6 +10,22 @@ from msgspec import Struct
 from rtp.kit.money import Money
 from rtp.operations import listing, read
 
+AccountType = Literal["asset", "liability", "income", "contra", "expense"]
+Side = Literal["debit", "credit"]
+
+
+class Account(Struct, kw_only=True):
+    """An account of the chart: `contra` lessens income; `normal` is the side on which it grows.
+
+    With `per_provider` there is one for each provider, as `code:provider`.
+    """
+
+    code: str
+    type: AccountType
+    normal: Side
+    help: str
+    per_provider: bool = False
+
 
 class Posting(Struct, frozen=True):
     """One side of a transaction: a positive amount is a debit, a negative one a credit."""

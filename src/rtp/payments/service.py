@@ -8,8 +8,7 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.kit import ids
 from rtp.kit.money import Money
-from rtp.ledger import service as ledger
-from rtp.ledger.schemas import Posting
+from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import policy, repository
 from rtp.payments.errors import MethodNotUsable, PaymentNotFound
@@ -68,13 +67,9 @@ async def settle(frame: Frame, key: str, outcome: ProviderCharge) -> Payment:
     if not await frame.once(f"{payment.id}:succeeded"):
         return payment
     after = await _move(
-        frame, payment, "succeed", provider_ref=outcome.ref, captured=payment.amount.amount, settled_at=frame.now
+        frame, payment, "succeed", provider_ref=outcome.ref, captured=outcome.captured.amount, settled_at=frame.now
     )
-    clearing = f"clearing:{payment.provider}"
-    await ledger.post(
-        frame, kind="payment", source=payment.id, user_id=ids.parse_user(payment.user_id),
-        postings=[Posting(clearing, payment.amount), Posting("sales", -payment.amount)],
-    )  # fmt: skip
+    await movements.sale(frame, after, tax=Money.zero(payment.amount.currency), fee=outcome.fee)
     return after
 
 

@@ -8,8 +8,7 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.kit import ids
 from rtp.kit.money import Money
-from rtp.ledger import service as ledger
-from rtp.ledger.schemas import Posting
+from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import methods
 from rtp.payments import service as payments
@@ -37,10 +36,7 @@ async def issue(frame: Frame, payment_key: str, request: IssueRefund) -> Refund:
     amount = _allowed(frame, payment, earlier, request)
     await payments.hold_refund(frame, payment, amount)
     refund = await repository.add(frame, user_id, payment_id, amount, request.reason)
-    await ledger.post(
-        frame, kind="refund.reserved", source=refund.id, user_id=user_id,
-        postings=[Posting("refunds", amount), Posting("refunds payable", -amount)],
-    )  # fmt: skip
+    await movements.refund_reserved(frame, refund, tax=Money.zero(amount.currency))
     frame.record("refund.created", refund.id, refund.version, user_id=user_id, after=refund, reason=request.reason)
     frame.enqueue("refunds.submit", queue=payments.QUEUE, lock=refund.id, refund=refund.id)
     return refund

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from rtp.db.frame import Frame
 from rtp.kit import ids
-from rtp.kit.money import Money
-from rtp.ledger import service as ledger
-from rtp.ledger.schemas import Posting
+from rtp.ledger import movements
 from rtp.payments import service as payments
 from rtp.payments.ports import ProviderRefund
 from rtp.refunds import policy, repository
@@ -37,7 +35,7 @@ async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
         return refund
     after = await _move(frame, refund, "succeed", provider_ref=outcome.ref, settled_at=frame.now)
     payment = await payments.lock(frame, refund.payment_id)
-    await _post(frame, refund, "refund.paid", "refunds payable", f"clearing:{payment.provider}")
+    await movements.refund_paid(frame, refund, provider=payment.provider)
     return after
 
 
@@ -46,7 +44,7 @@ async def fail(frame: Frame, refund: Refund, reason: str, *, provider_ref: str |
     after = await _move(frame, refund, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
     payment = await payments.lock(frame, refund.payment_id)
     await payments.hold_refund(frame, payment, -refund.amount)
-    await _post(frame, refund, "refund.released", "refunds payable", "refunds")
+    await movements.refund_released(frame, refund)
     return after
 
 
@@ -77,14 +75,6 @@ async def _pend(frame: Frame, refund: Refund, ref: str) -> Refund:
     after = await _move(frame, refund, "pend", provider_ref=ref)
     ask_later(frame, after, 0)
     return after
-
-
-async def _post(frame: Frame, refund: Refund, kind: str, debit: str, credit: str) -> None:
-    amount: Money = refund.amount
-    await ledger.post(
-        frame, kind=kind, source=refund.id, user_id=ids.parse_user(refund.user_id),
-        postings=[Posting(debit, amount), Posting(credit, -amount)],
-    )  # fmt: skip
 
 
 async def _move(frame: Frame, before: Refund, event: str, **values: object) -> Refund:

@@ -1,0 +1,118 @@
+"""The movements of value against the real database: the published vectors, and what every interleaving keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from rtp.db.frame import Frame
+from rtp.kit import ids
+from rtp.ledger import movements, policy, repository, service
+from rtp.ledger.errors import CreditTooLow, NothingToMirror
+from rtp.ledger.schemas import Posting
+from rtp.testing.plugin import OpenFrame
+from tests.ledger.books import Books
+
+VECTORS: list[dict[str, Any]] = json.loads(Path("tests/vectors/refunds/ledger.json").read_text())
+
+
+async def balances(frame: Frame) -> dict[str, int]:
+    return {line.account: line.amount.amount for line in await repository.balances(frame)}
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["id"])
+async def test_the_vector_holds(frame: Frame, case: dict[str, Any]) -> None:
+    books = Books(frame, case["given"]["currency"])
+    posted: list[bool] = []
+    refused = []
+    for place, step in enumerate(case["given"]["steps"]):
+        savepoint = await frame.connection.begin_nested()
+        try:
+            posted.append(await books.move(**step))
+        except CreditTooLow:
+            refused.append(place)
+            await savepoint.rollback()
+    found = await balances(frame)
+    expect = case["expect"]
+    assert {account: found.get(account, 0) for account in expect["balances"]} == expect["balances"]
+    assert set(found) <= set(expect["balances"])
+    assert sum(found.values()) == expect["sum"]
+    assert posted == expect.get("posted", [True] * len(posted))
+    assert refused == expect.get("refused", [])
+
+
+async def test_the_two_sides_of_a_mirror_carry_the_same_accounts(frame: Frame) -> None:
+    books = Books(frame)
+    for step in ({"step": "refund reserved", "net": 300, "tax": 75}, {"step": "refund released"}):
+        await books.move(**step)
+    before = await repository.posted(frame, books.refund_id, (movements.RESERVED,))
+    after = await repository.posted(frame, books.refund_id, (movements.RELEASED,))
+    assert {(one.account, one.amount) for one in after} == {(one.account, -one.amount) for one in before}
+
+
+async def test_what_was_never_posted_cannot_be_mirrored(frame: Frame) -> None:
+    books = Books(frame)
+    with pytest.raises(NothingToMirror, match=books.dispute_id):
+        await books.move("dispute won")
+    assert await balances(frame) == {}
+
+
+async def test_two_workers_with_one_movement_post_it_once(writing: OpenFrame) -> None:
+    async with writing() as frame:
+        books = Books(frame)
+
+    async def post() -> bool:
+        async with writing() as frame:
+            mine = Books(frame)
+            mine.__dict__.update({**books.__dict__, "frame": frame})
+            return await mine.move("sale", net=1000, tax=250, fee=66)
+
+    assert sorted(await asyncio.gather(*(post() for _ in range(8)))) == [False] * 7 + [True]
+    async with writing() as frame:
+        assert (await balances(frame))["clearing:sandbox"] == 1184
+
+
+async def test_credit_taken_twice_at_once_never_falls_below_zero(writing: OpenFrame) -> None:
+    async with writing() as frame:
+        books = Books(frame)
+        await books.move("balance adjusted", amount=500)
+
+    async def take() -> str:
+        try:
+            async with writing() as frame:
+                key = ids.show("adj", frame.ids.uuid(books.number))
+                await movements.balance_adjusted(frame, key, user=books.user, amount=books.money(-400))
+        except CreditTooLow as error:
+            return str(error)
+        return "taken"
+
+    answers = sorted(await asyncio.gather(*(take() for _ in range(6))))
+    assert answers.count("taken") == 1
+    assert answers[0] == "The member has 1.00 USD in credit, so 4.00 USD cannot be taken from it."
+    async with writing() as frame:
+        assert (await balances(frame))[policy.CREDIT] == -100
+
+
+async def test_the_database_knows_the_accounts_of_the_chart_and_no_other(frame: Frame) -> None:
+    row = await frame.first(
+        text("SELECT pg_get_constraintdef(oid) AS words FROM pg_constraint WHERE conname = 'ck_ledger_account'")
+    )
+    assert row is not None
+    named = set(re.findall(r"'([a-z ]{2,})'::text", row.words))
+    assert named == {account.code for account in policy.CHART}
+
+
+async def test_an_account_that_the_chart_does_not_name_is_refused(frame: Frame) -> None:
+    books = Books(frame)
+    with pytest.raises(DBAPIError, match="ck_ledger_account"):
+        await service.post(
+            frame, kind="payment", source=books.payment_id, user_id=books.number,
+            postings=[Posting("salse", books.money(5)), Posting("cash", books.money(-5))],
+        )  # fmt: skip
