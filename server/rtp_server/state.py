@@ -12,6 +12,7 @@ from rtp.cache import valkey
 from rtp.cache.service import Cache
 from rtp.db.engine import Database
 from rtp.db.frames import Frames
+from rtp.db.premises import Premises
 from rtp.permissions import Permissions
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
@@ -53,7 +54,8 @@ def build(settings: Settings, secret: bytes) -> State:
     database = Database(settings.database_url)
     local_token = Instance(settings).token()
     cache = open_cache(settings)
-    return State(settings, database, Frames(database, cache=cache), secret, local_token, cache)
+    premises = Premises(settings.environment, secret)
+    return State(settings, database, Frames(database, cache=cache, premises=premises), secret, local_token, cache)
 
 
 def open_cache(settings: Settings) -> Cache | None:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db import bulk, records
+from rtp.db.premises import Premises
 from rtp.kit import canonical, ids
 from rtp.kit.clock import to_text
 from rtp.kit.ids import IdSource
@@ -88,6 +89,7 @@ class Frame:
         dry_run: bool = False,
         cache: Cache | None = None,
         caching: Literal["off", "read", "refresh"] = "off",
+        premises: Premises | None = None,
     ) -> None:
         self.connection = connection
         self.principal = principal
@@ -99,6 +101,7 @@ class Frame:
         self.dry_run = dry_run
         self.cache = cache
         self.caching: Literal["off", "read", "refresh"] = caching
+        self.premises = premises or Premises()
         self.notes: list[Note] = []
         self.jobs: list[Job] = []
         self.summary: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from rtp.db.engine import Database
 from rtp.db.frame import Frame
+from rtp.db.premises import Premises
 from rtp.kit.clock import Clock, SystemClock
 from rtp.kit.ids import IdSource
 from rtp.kit.trace import Trace
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
 class Frames:
     """Makes the frames of one process."""
 
-    def __init__(self, database: Database, clock: Clock | None = None, cache: Cache | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock | None = None,
+        cache: Cache | None = None,
+        premises: Premises | None = None,
+    ) -> None:
         self.database = database
         self.cache = cache
+        self.premises = premises or Premises()
         self.clock = clock or SystemClock()
         self.ids = IdSource()
 
@@ -43,6 +51,7 @@ class Frames:
                 ids=self.ids,
                 cache=self.cache,
                 caching="read",
+                premises=self.premises,
             )
 
     @asynccontextmanager
@@ -74,6 +83,7 @@ class Frames:
                 reason=reason,
                 dry_run=dry_run,
                 cache=self.cache,
+                premises=self.premises,
             )
             if dry_run:
                 await connection.execute(text("SET LOCAL lock_timeout = '2s'"))

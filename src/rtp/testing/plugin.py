@@ -15,6 +15,7 @@ import pytest
 from rtp.db.engine import Database
 from rtp.db.frame import Frame
 from rtp.db.frames import Frames
+from rtp.db.premises import Premises
 from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.permissions import LOCAL_OWNER
@@ -95,8 +96,11 @@ def redis_url(services: Services) -> str:
 @pytest.fixture
 async def frames(database: Cloned, clock: FixedClock) -> AsyncIterator[Frames]:
     """Makes frames as a server process does, on the test's database and the pinned clock."""
+    from rtp_server.state import signing_key
+
     opened = Database(database.app_url)
-    yield Frames(opened, clock)
+    premises = Premises("dev", signing_key(Settings(database_url=database.app_url)))
+    yield Frames(opened, clock, premises=premises)
     await opened.close()
 
 
@@ -124,6 +128,7 @@ async def frame(frames: Frames) -> AsyncIterator[Frame]:
             operation="tests.write",
             now=frames.clock.now(),
             ids=frames.ids,
+            premises=frames.premises,
         )
 
 
