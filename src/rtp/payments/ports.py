@@ -114,7 +114,7 @@ class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, tag_field="obje
 
 
 class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider tells by webhook: `subject` is the object as it was then; `id` is the same however often it comes."""
+    """What a provider tells by webhook: `subject` is the object as it was then; a repeated event has the same `id`."""
 
     id: str
     type: EventType
