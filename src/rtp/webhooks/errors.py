@@ -50,3 +50,90 @@ class WebhookContradicts(RtpError):
 
     status = 422
     still = "Nothing was changed; no webhook overrules what was settled."
+
+
+# Sent: endpoints of others, and what goes to them.
+
+
+class WebhookEndpointNotFound(RtpError):
+    """There is no webhook endpoint {key}."""
+
+    status = 404
+    still = "Nothing was changed."
+    hint = "rtp webhooks endpoints list"
+
+
+class WebhookUrlRefused(RtpError):
+    """No webhook goes to that URL: {why}."""
+
+    status = 400
+    still = "Nothing was changed."
+
+
+class WebhookLoopbackRefused(RtpError):
+    """Plain HTTP to this machine is for instances of class dev; this one is {environment}."""
+
+    status = 400
+    still = "Nothing was changed."
+    hint = "rtp webhooks listen --forward PATTERN=URL, which forwards from your own machine"
+
+
+class WebhookEndpointDisabled(RtpError):
+    """The webhook endpoint {key} is disabled: {why}."""
+
+    status = 422
+    still = "Nothing was sent."
+    hint = "rtp webhooks endpoints enable {key}"
+
+
+class WebhookEndpointUnchanged(RtpError):
+    """The webhook endpoint {key} is {state} already."""
+
+    status = 422
+    still = "Nothing was changed."
+
+
+class WebhookListenerOnly(RtpError):
+    """{key} is not the endpoint of a running listener."""
+
+    status = 422
+    still = "Nothing was changed."
+    hint = "rtp webhooks listen --forward PATTERN=URL"
+
+
+class WebhookEndpointOnly(RtpError):
+    """{key} belongs to a running `rtp webhooks listen`, which keeps and ends it."""
+
+    status = 422
+    still = "Nothing was changed."
+
+
+class WebhookDeliveryNotFound(RtpError):
+    """There is no webhook delivery {key}."""
+
+    status = 404
+    still = "Nothing was sent."
+    hint = "rtp webhooks deliveries list"
+
+
+class WebhookEventNotFound(RtpError):
+    """There is no event {key} that can be sent."""
+
+    status = 404
+    still = "Nothing was sent."
+    hint = "rtp events list"
+
+
+class WebhookResendUnclear(RtpError):
+    """What to send again is a delivery, an event, or an endpoint and a time; given is {given}."""
+
+    status = 400
+    still = "Nothing was sent."
+
+
+class WebhookSecretSealed(RtpError):
+    """The secret of the webhook endpoint {key} was sealed with another key than this instance has."""
+
+    status = 422
+    still = "Nothing was sent."
+    hint = "rtp webhooks endpoints rotate {key} --overlap 0"
