@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 
-from bench import http, importing, lifecycle, lists, platform, plugins, startup
+from bench import http, importing, lifecycle, lists, platform, plugins, refunds, startup
 from bench.frame import Case, Measured, NotMeasured, result, write
 
 CASES: list[Case] = [
@@ -19,6 +19,7 @@ CASES: list[Case] = [
     *importing.CASES,
     *lists.CASES,
     *http.CASES,
+    *refunds.CASES,
 ]
 
 

@@ -14,7 +14,6 @@ import msgspec
 from sqlalchemy import make_url, text, update
 
 from rtp.db import answers, plans, records
-from rtp.db.answers import StoredAnswer
 from rtp.db.frame import Frame
 from rtp.errors import RtpError
 from rtp.migrations import applying
@@ -123,7 +122,7 @@ async def _note(state: State, asked: Asked, result: ApplyResult, plan_id: UUID |
             used = update(records.plans).where(records.plans.c.id == plan_id)
             await frame.execute(used.values(used_at=frame.now))
         if store:
-            await answers.store(frame, asked.key, asked.fingerprint(), StoredAnswer(200, msgspec.json.encode(result)))
+            frame.answer(asked.key, asked.fingerprint(), 200, msgspec.json.encode(result))
 
 
 async def _kept(state: State) -> bool:

@@ -102,17 +102,18 @@ async def run(state: State, asked: Asked) -> Done:
         plan_id=run.plan_id,
     )
     try:
-        async with writing as frame:
-            if asked.key:
-                run.found = await answers.find(frame, asked.key, run.fingerprint)
-            if run.found is not None:
-                raise _Replay
-            result = await _carry_out(state, asked, frame)
-            body = msgspec.json.encode(result, enc_hook=str)
-            if asked.key:
-                kept = msgspec.json.encode(_without_secret(asked, result), enc_hook=str)
-                await answers.store(frame, asked.key, run.fingerprint, StoredAnswer(status, kept))
-            failpoints.reach("api.before_commit")
+        with answers.first_of_its_key(asked.key):
+            async with writing as frame:
+                if asked.key:
+                    run.found = await answers.find(frame, asked.key, run.fingerprint)
+                if run.found is not None:
+                    raise _Replay
+                result = await _carry_out(state, asked, frame)
+                body = msgspec.json.encode(result, enc_hook=str)
+                if asked.key:
+                    kept = msgspec.json.encode(_without_secret(asked, result), enc_hook=str)
+                    frame.answer(asked.key, run.fingerprint, status, kept)
+                failpoints.reach("api.before_commit")
     except _Replay:
         assert run.found is not None
         return Done(run.found.status, run.found.body, replayed=True)

@@ -6,17 +6,18 @@ same transaction. A dry run does the same and rolls back, so a plan cannot diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Executable, Row, insert, text
+from sqlalchemy import Executable, Row, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rtp.db import bulk, records
+from rtp.db import records
+from rtp.db.closing import Closing, write
 from rtp.db.premises import Premises
 from rtp.kit import canonical, ids
 from rtp.kit.clock import to_text
@@ -28,20 +29,8 @@ from rtp.permissions import Principal
 if TYPE_CHECKING:
     from rtp.cache.service import Cache
 
-_DEFER = text(
-    """
-    SELECT procrastinate_defer_jobs_v1(ARRAY(
-        SELECT ROW(j.queue, j.name, j.priority, j.lock, j.queueing_lock, j.args, j.at)::procrastinate_job_to_defer_v1
-        FROM jsonb_to_recordset(CAST(:jobs AS jsonb))
-            AS j(queue text, name text, priority int, lock text, queueing_lock text, args jsonb, at timestamptz)
-    ))
-    """
-)
-
 BEHIND = -1
 """Priority of the jobs of a bulk write: who waits for a single one does not wait for hundreds."""
-MANY = 50
-"""So many events are written as one statement with one parameter."""
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -104,6 +93,7 @@ class Frame:
         self.premises = premises or Premises()
         self.notes: list[Note] = []
         self.jobs: list[Job] = []
+        self.answers: list[dict[str, Any]] = []
         self.summary: dict[str, Any] = {}
         self.bulk = False
         self.causation_id: str = trace.request_id
@@ -182,33 +172,36 @@ class Frame:
         """A hash over everything that this frame would do and answer."""
         return canonical.digest([self.changes(), self.asks(), _plain(result), self.summary])
 
+    def answer(self, key: str, fingerprint: str, status: int, body: bytes) -> None:
+        """Keep the answer of this write with its effect, under the caller's key."""
+        self.answers = [
+            {"scope": self.principal.id, "key": key, "fingerprint": fingerprint, "operation": self.operation}
+            | {"status": status, "body": f"\\x{body.hex()}", "created_at": self.now}
+        ]
+
     async def close(self, *, plan_id: UUID | None = None) -> None:
-        """Write the events, the audit row and the jobs, and force the deferred checks. Does not commit."""
-        await self._write_events()
-        await self._write_audit(plan_id)
-        if self.jobs:
-            await self.execute(_DEFER, {"jobs": msgspec.json.encode(self.jobs).decode()})
+        """Write events, audit row, answer and jobs, and force the deferred checks. Does not commit."""
+        closing = Closing(
+            events=[self._event_row(note) for note in self.notes],
+            audit=self._audit_rows(plan_id),
+            stored_answers=self.answers,
+            jobs=self.jobs,
+        )
+        await write(self.connection, closing)
         if self.dry_run:
             await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
-    async def _write_events(self) -> None:
-        if len(self.notes) > MANY:
-            await bulk.append_rows(self, records.events, list(self._event_rows(self.notes)))
-        elif self.notes:
-            await self.execute(insert(records.events), list(self._event_rows(self.notes)))
-
-    def _event_rows(self, notes: Iterable[Note]) -> Iterable[dict[str, Any]]:
-        for note in notes:
-            yield {
-                "id": self.ids.uuid(note.user_id),
-                "type": note.type,
-                "aggregate_type": note.type.partition(".")[0],
-                "aggregate_id": note.aggregate_id,
-                "version": note.version,
-                "timestamp": self.now,
-                "payload": {"before": _plain(note.before), "after": _plain(note.after)},
-                "metadata": self.event_metadata(note.user_id),
-            }
+    def _event_row(self, note: Note) -> dict[str, Any]:
+        return {
+            "id": self.ids.uuid(note.user_id),
+            "type": note.type,
+            "aggregate_type": note.type.partition(".")[0],
+            "aggregate_id": note.aggregate_id,
+            "version": note.version,
+            "timestamp": self.now,
+            "payload": {"before": _plain(note.before), "after": _plain(note.after)},
+            "metadata": self.event_metadata(note.user_id),
+        }
 
     def event_metadata(self, user_id: int | None) -> dict[str, Any]:
         """What every event says of its cause."""
@@ -218,15 +211,14 @@ class Frame:
             "causation_id": self.causation_id,
         }
 
-    async def _write_audit(self, plan_id: UUID | None) -> None:
+    def _audit_rows(self, plan_id: UUID | None) -> list[dict[str, Any]]:
         if not (self.notes or self.summary) and self.principal.kind == "system":
-            return
+            return []
         first = self.notes[0] if self.notes else None
         changes: Any = self.changes()
         if self.summary:
             changes = {"summary": self.summary, "changes": changes}
-        await self.execute(
-            insert(records.audit),
+        return [
             {
                 "id": self.ids.uuid(first.user_id if first else None),
                 "at": self.now,
@@ -242,8 +234,8 @@ class Frame:
                 "trace_id": self.trace.trace_id,
                 "plan_id": plan_id,
                 "changes": msgspec.to_builtins(changes, enc_hook=str),
-            },
-        )
+            }
+        ]
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,171 @@
+"""How many refunds one API process accepts durably, against pgbench's TPC-B on the same PostgreSQL in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from bench import platform
+from bench.frame import Case, Measured, NotMeasured
+from rtp.testing.instance import RunningInstance
+
+CONNECTIONS = 16
+SCALE = 10
+PAYMENTS = """
+WITH members AS (
+    INSERT INTO users (id, email, name, status, timezone, version, created_at, updated_at)
+    SELECT n, 'r' || n || '@example.com', 'R', 'active', 'UTC', 1, now(), now()
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint) n RETURNING id
+), methods AS (
+    INSERT INTO payment_methods (id, user_id, provider, card, provider_ref, state, created_at)
+    SELECT gen_random_uuid(), id, 'sandbox', 'visa', 'card_visa', 'active', now() FROM members RETURNING id, user_id
+)
+INSERT INTO payments (id, user_id, method_id, amount, currency, captured, state, purpose, source, provider,
+                      provider_ref, created_at, settled_at)
+SELECT gen_random_uuid(), user_id, id, 10000, 'USD', 10000, 'succeeded', 'bench', 'bench', 'sandbox',
+       'ch_' || user_id, now(), now()
+FROM methods RETURNING id
+"""
+FSYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
+
+
+def issue(quick: bool) -> Measured:
+    """Refunds accepted per second to TPC-B transactions per second, by turns.
+
+    The worker and the provider are held meanwhile: what is measured is the API and its database.
+    """
+    instance = platform.shared()
+    amount, pairs = (2.0, 3) if quick else (6.0, 7)
+    socket = platform.status(instance)["socket"]
+    with platform.database(instance) as connection, held(instance, "worker", "provider"), scratch(instance) as database:
+        payments = Payments(connection)
+        ratios, issued, fsyncs = [], 0, 0
+        for turn in range(pairs + 1):
+            before = synced(connection)
+            count, seconds = asyncio.run(refund(socket, payments.take(int(400 * amount)), amount))
+            if turn:
+                fsyncs, issued = fsyncs + synced(connection) - before, issued + count
+                ratios.append(count / seconds / tpc_b(database, amount))
+                rate = f"{count / seconds:.0f} refunds a second, {count / seconds / ratios[-1]:.0f} TPC-B transactions"
+                print(f"  {rate}", flush=True)
+            else:
+                tpc_b(database, amount)
+        print(f"  {fsyncs / issued:.2f} fsyncs of the log per refund", flush=True)
+    return Measured(ratios)
+
+
+class Payments:
+    """Captured payments, each of a member of its own, made as they are needed."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.next = 10**9
+
+    def take(self, count: int) -> list[str]:
+        """So many new ones; their ids."""
+        from rtp.kit import ids
+
+        first, self.next = self.next, self.next + count
+        rows = self.connection.execute(PAYMENTS, {"first": first, "last": self.next - 1}).fetchall()
+        self.connection.execute("ANALYZE payments")
+        return [ids.show("pay", row[0]) for row in rows]
+
+
+async def refund(socket: str, payments: list[str], amount: float) -> tuple[int, float]:
+    """Issue refunds over all connections until the time is up; how many were accepted, in how many seconds."""
+    begun = time.perf_counter()
+    left = iter(payments)
+    counts = await asyncio.gather(*(_refund(socket, left, begun + amount) for _ in range(CONNECTIONS)))
+    return sum(counts), time.perf_counter() - begun
+
+
+async def _refund(socket: str, payments: Iterator[str], until: float) -> int:
+    reader, writer = await asyncio.open_unix_connection(socket)
+    body = b'{"reason":"duplicate","amount":2500}'
+    count = 0
+    for payment in itertools.takewhile(lambda _: time.perf_counter() < until, payments):
+        head = (
+            f"POST /v1/payments/{payment}/refunds HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+            f"idempotency-key: {uuid.uuid4()}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        said = await reader.readexactly(length)
+        if not answer.startswith(b"HTTP/1.1 201"):
+            raise NotMeasured(said.decode("utf-8", "replace"))
+        count += 1
+    writer.close()
+    await writer.wait_closed()
+    return count
+
+
+def synced(connection: psycopg.Connection) -> int:
+    """How often the server has forced its log to disk."""
+    row = connection.execute(FSYNCS).fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def held(instance: RunningInstance, *services: str) -> Iterator[None]:
+    """Processes of the instance, paused for a while."""
+    names = {row["name"] for row in platform.status(instance)["services"]}
+    pids = [platform.pid(instance, service) for service in services if service in names]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def scratch(instance: RunningInstance) -> Iterator[str]:
+    """A database of its own with pgbench's tables, on the instance's server; its conninfo."""
+    with platform.database(instance) as connection:
+        info: dict[str, Any] = conninfo_to_dict(connection.info.dsn)
+        connection.execute("DROP DATABASE IF EXISTS rtp_bench WITH (FORCE)")
+        connection.execute("CREATE DATABASE rtp_bench")
+        database = make_conninfo(**info | {"dbname": "rtp_bench", "password": connection.info.password})
+        try:
+            _pgbench(database, "-i", "-q", "-s", str(SCALE))
+            yield database
+        finally:
+            connection.execute("DROP DATABASE rtp_bench WITH (FORCE)")
+
+
+def tpc_b(database: str, amount: float) -> float:
+    """Transactions per second of pgbench's built-in TPC-B, prepared, over as many connections as the refunds use."""
+    said = _pgbench(
+        database, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2", "-T", str(max(1, round(amount)))
+    )
+    found = re.search(r"tps = ([0-9.]+)", said)
+    if found is None:
+        raise NotMeasured(f"pgbench said no rate: {said}")
+    return float(found[1])
+
+
+def _pgbench(database: str, *words: str) -> str:
+    from rtp.runtime.pg_binaries import programs
+
+    program = programs(os.environ.get("RTP_PG_BIN", "")).bin / "pgbench"
+    done = subprocess.run([program, *words, database], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NotMeasured(f"pgbench ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+CASES = [Case("refunds-issued", "TPC-B of pgbench on the same server", 0.10, "higher", issue)]
