@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from rtp.operations import listing, read, write
 
@@ -117,7 +117,7 @@ class CreateEndpoint(Struct, kw_only=True, forbid_unknown_fields=True):
     """A new endpoint; `loopback` allows plain HTTP to this machine, on instances of class dev."""
 
     url: Url = ""
-    events: Patterns = ["*"]
+    events: Patterns = field(default_factory=lambda: ["*"])
     kind: EndpointKind = "endpoint"
     signing: Signing = "v1"
     description: Described = ""

@@ -28,7 +28,7 @@ CREATE TABLE webhooks_received (
     received_at timestamptz NOT NULL,
     next_attempt_at timestamptz,
     processed_at timestamptz,
-    CONSTRAINT uq_webhooks_received_provider_event_id UNIQUE (provider, event_id)
+    CONSTRAINT uq_webhooks_received_event_id_provider UNIQUE (event_id, provider)
 );
 CREATE INDEX ix_webhooks_received_state_id ON webhooks_received (state, id);
 CREATE INDEX ix_webhooks_received_about_id ON webhooks_received (about, id);
