@@ -105,6 +105,8 @@ def spreadsheet(value: Any) -> str:
 
 
 def _inline(value: Any) -> str:
+    if isinstance(value, list) and value and all(is_money(item) for item in value):
+        return ", ".join(money(item) for item in value)
     if isinstance(value, list) and all(isinstance(item, (str, int)) for item in value):
         return ", ".join(str(item) for item in value)
     return _json(value)

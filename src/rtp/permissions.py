@@ -12,26 +12,28 @@ ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "owner")
 ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
-        audit.list audit.show cache.show cache.stats catalog.plan chaos.history chaos.list chaos.show doctor.show
-        entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.check
-        ledger.list loadtests.history loadtests.list loadtests.show metrics.show payment_methods.list
-        payment_methods.show payments.list payments.show plans.show prices.list prices.show products.list
-        products.show refunds.list refunds.preview refunds.show slo.list slo.report slo.validate staff.list
-        subscriptions.list subscriptions.show today.show users.list users.show whoami.show
+        audit.list audit.show breakers.list breakers.show cache.show cache.stats catalog.plan chaos.history chaos.list chaos.show doctor.money doctor.show
+        entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.accounts
+        ledger.check ledger.export ledger.list loadtests.history loadtests.list loadtests.show metrics.show
+        payment_methods.list payment_methods.show payments.list payments.show plans.show prices.list prices.show products.list
+        products.show refunds.list refunds.preview refunds.show sagas.list sagas.show slo.list slo.report slo.validate
+        staff.list
+        subscriptions.list subscriptions.show today.show users.list users.show webhooks_received.list
+        webhooks_received.show whoami.show
         """.split()
     ),
     "support": frozenset(
         """
         payment_methods.add payment_methods.remove plans.apply refunds.issue subscriptions.cancel
         subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume users.create users.note
-        users.restore users.suspend users.update
+        users.restore users.suspend users.update webhooks_received.retry
         """.split()
     ),
     "operator": frozenset(
         """
-        cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish loadtests.start
-        migrations.apply migrations.history migrations.plan migrations.status subscriptions.import users.export
-        users.import
+        breakers.reset cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish loadtests.start
+        migrations.apply migrations.history migrations.plan migrations.status sagas.cancel sagas.retry
+        subscriptions.import users.export users.import
         """.split()
     ),
     "owner": frozenset(
@@ -41,6 +43,12 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
 }
 """Operation ids that each role adds to the roles below it."""
+
+OPEN = frozenset({"health.live", "health.ready", "openapi.show", "webhooks.receive"})
+"""Operation ids that answer without a token; a route that opens itself without standing here keeps the server down.
+
+A provider's webhook has no token: its signature over the raw bytes is what is checked instead.
+"""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

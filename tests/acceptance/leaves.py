@@ -29,7 +29,7 @@ ALONE = {"rtp cache purge", "rtp chaos halt"}
 BEFORE = {"rtp plugins untrust": ["plugins", "trust", "rtp-slack-notices"]}
 """What must have been done in the same home before."""
 ENDLESS = ("--follow",)
-TEXT = {"rtp logs", "rtp completion show"}
+TEXT = {"rtp logs", "rtp completion show", "rtp ledger export"}
 """Commands whose output is text of its own kind in every format: log lines, a shell's script."""
 REFUSED = {
     "rtp migrations plan --target": {7},

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct
+
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import movements
-from rtp.payments.schemas import Payment
-from rtp.refunds.schemas import Refund
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ class Books:
         return await steps[step](**given)
 
     async def _sale(self, net: int, tax: int, fee: int) -> bool:
-        paid = payment(self.payment_id, self.user, self.money(net + tax))
+        paid = Paid(self.payment_id, self.user, self.money(net + tax))
         return await movements.sale(self.frame, paid, tax=self.money(tax), fee=self.money(fee))
 
     async def _reserved(self, net: int, tax: int) -> bool:
@@ -79,23 +79,22 @@ class Books:
     async def _adjusted(self, amount: int) -> bool:
         return await movements.balance_adjusted(self.frame, self.id("adj"), user=self.user, amount=self.money(amount))
 
-    def _refund(self) -> Refund:
-        return refund(self.refund_id, self.user, self.payment_id, self.money(self.returned))
+    def _refund(self) -> Going:
+        return Going(self.refund_id, self.user, self.money(self.returned))
 
 
-def payment(key: str, user: str, amount: Money) -> Payment:
+class Paid(Struct):
     """A payment that was taken."""
-    nothing = Money.zero(amount.currency)
-    return Payment(
-        id=key, user_id=user, method_id="", amount=amount, captured=amount, refunded=nothing, refundable=amount,
-        state="succeeded", purpose="Day Trading Room", source="test", provider="sandbox", provider_ref=None,
-        failure_reason="", version=1, created_at=AT, settled_at=AT,
-    )  # fmt: skip
+
+    id: str
+    user_id: str
+    captured: Money
+    provider: str = "sandbox"
 
 
-def refund(key: str, user: str, payment_key: str, amount: Money) -> Refund:
+class Going(Struct):
     """A refund under way."""
-    return Refund(
-        id=key, user_id=user, payment_id=payment_key, amount=amount, state="submitted", reason="duplicate",
-        issued_by="local", provider_ref=None, failure_reason="", version=1, created_at=AT, settled_at=None,
-    )  # fmt: skip
+
+    id: str
+    user_id: str
+    amount: Money

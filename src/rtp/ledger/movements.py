@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Protocol
 
 from rtp.db.frame import Frame
 from rtp.kit import ids
@@ -16,8 +17,6 @@ from rtp.ledger import policy, repository
 from rtp.ledger.errors import CreditTooLow, NothingToMirror
 from rtp.ledger.schemas import Posting
 from rtp.ledger.service import post
-from rtp.payments.schemas import Payment
-from rtp.refunds.schemas import Refund
 
 SOLD = "payment"
 FEE = "payment.fee"
@@ -31,7 +30,43 @@ LOST = "dispute.lost"
 ADJUSTED = "balance.adjusted"
 
 
-async def sale(frame: Frame, payment: Payment, *, tax: Money, fee: Money) -> bool:
+class Taken(Protocol):
+    """What the ledger needs to know of a payment."""
+
+    @property
+    def id(self) -> str:
+        """Its id, the source of what it posts."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def provider(self) -> str:
+        """Who holds the money for us."""
+
+    @property
+    def captured(self) -> Money:
+        """What was taken, with its tax."""
+
+
+class Returned(Protocol):
+    """What the ledger needs to know of a refund."""
+
+    @property
+    def id(self) -> str:
+        """Its id, the source of what it posts."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def amount(self) -> Money:
+        """What goes back, with its tax."""
+
+
+async def sale(frame: Frame, payment: Taken, *, tax: Money, fee: Money) -> bool:
     """What was captured: the provider holds it, and we owe its delivery and the tax in it; the fee stands beside it."""
     taken, clearing = payment.captured, policy.clearing(payment.provider)
     posted = await _post(
@@ -44,7 +79,7 @@ async def sale(frame: Frame, payment: Payment, *, tax: Money, fee: Money) -> boo
     return posted
 
 
-async def refund_reserved(frame: Frame, refund: Refund, *, tax: Money) -> bool:
+async def refund_reserved(frame: Frame, refund: Returned, *, tax: Money) -> bool:
     """A refund was issued: from now on we owe it, its tax we no longer do."""
     sides = [
         Posting(policy.REFUNDS, refund.amount - tax),
@@ -54,13 +89,13 @@ async def refund_reserved(frame: Frame, refund: Refund, *, tax: Money) -> bool:
     return await _post(frame, RESERVED, refund.id, refund.user_id, sides)
 
 
-async def refund_paid(frame: Frame, refund: Refund, *, provider: str) -> bool:
+async def refund_paid(frame: Frame, refund: Returned, *, provider: str) -> bool:
     """The provider returned it."""
     sides = [Posting(policy.REFUNDS_PAYABLE, refund.amount), Posting(policy.clearing(provider), -refund.amount)]
     return await _post(frame, PAID, refund.id, refund.user_id, sides)
 
 
-async def refund_released(frame: Frame, refund: Refund) -> bool:
+async def refund_released(frame: Frame, refund: Returned) -> bool:
     """It did not reach the member, or came back: the mirror of all that it posted.
 
     Raises: NothingToMirror.

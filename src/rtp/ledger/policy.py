@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rtp.ledger.schemas import Account, AccountType, Side
+from collections.abc import Iterable
+
+from rtp.ledger.schemas import Account, AccountType, Normal
 
 CLEARING = "clearing"
 DISPUTES = "disputes"
@@ -19,7 +21,7 @@ DISPUTE_LOSSES = "dispute losses"
 
 
 def _account(code: str, type: AccountType, help: str, *, per_provider: bool = False) -> Account:
-    normal: Side = "credit" if type in ("liability", "income") else "debit"
+    normal: Normal = "credit" if type in ("liability", "income") else "debit"
     return Account(code=code, type=type, normal=normal, help=help, per_provider=per_provider)
 
 
@@ -38,8 +40,21 @@ CHART: tuple[Account, ...] = (
     _account(DISPUTE_LOSSES, "expense", "Payments that were lost to disputes, without tax"),
 )
 """Every account that value moves on. The database knows the same codes (ck_ledger_account)."""
+_TYPES = {account.code: account.type for account in CHART}
 
 
 def clearing(provider: str) -> str:
     """The account of what a provider holds for us."""
     return f"{CLEARING}:{provider}"
+
+
+def codes(account: Account, in_use: Iterable[str]) -> list[str]:
+    """The accounts that a row of the chart stands for: itself, or one for each provider that was paid through."""
+    if not account.per_provider:
+        return [account.code]
+    return [code for code in in_use if code.partition(":")[0] == account.code] or [account.code]
+
+
+def type_of(account: str) -> AccountType:
+    """What kind of account it is: `clearing:sandbox` is what `clearing` is."""
+    return _TYPES[account.partition(":")[0]]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
@@ -14,7 +15,7 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import policy
 from rtp.ledger.model import ledger
-from rtp.ledger.schemas import Balance, LedgerCheckLine, LedgerEntry, Posting
+from rtp.ledger.schemas import Balance, LedgerEntry, Posting, Side, Transaction
 from rtp.operations import Page
 
 PREFIXES = {"payment": "pay", "refund": "rfd", "dispute": "dsp", "balance": "adj"}
@@ -23,7 +24,20 @@ PREFIXES = {"payment": "pay", "refund": "rfd", "dispute": "dsp", "balance": "adj
 
 def source_of(kind: str, key: str) -> UUID:
     """The bare id of a source."""
-    return ids.parse(PREFIXES[kind.partition(".")[0]], key)
+    return ids.parse(_prefix(kind), key)
+
+
+def any_source(key: str) -> UUID:
+    """The bare id of a source of any kind.
+
+    Raises: WrongId.
+    """
+    prefix = key.partition("_")[0]
+    return ids.parse(prefix if prefix in PREFIXES.values() else "pay", key)
+
+
+def _prefix(kind: str) -> str:
+    return PREFIXES[kind.partition(".")[0]]
 
 
 async def add(frame: Frame, *, kind: str, source: str, user_id: int, postings: Sequence[Posting]) -> None:
@@ -73,7 +87,7 @@ def _to_entry(row: Row[Any]) -> LedgerEntry:
         id=ids.show("led", row.id),
         transaction_id=ids.show("led", row.transaction_id),
         kind=row.kind,
-        source=ids.show(PREFIXES[row.kind.partition(".")[0]], row.source),
+        source=ids.show(_prefix(row.kind), row.source),
         account=row.account,
         amount=Money(row.amount, row.currency),
         user_id=ids.show_user(row.user_id),
@@ -114,72 +128,39 @@ async def balances(frame: Frame) -> list[Balance]:
     ]
 
 
-RULES: dict[str, tuple[str, str]] = {
-    "every transaction balances": (
-        "SELECT count(DISTINCT transaction_id) FROM ledger",
-        """
-        SELECT transaction_id::text FROM ledger GROUP BY transaction_id, currency HAVING sum(amount) <> 0
-        """,
-    ),
-    "each movement is posted once": (
-        "SELECT count(*) FROM (SELECT DISTINCT source, kind FROM ledger) AS movements",
-        "SELECT source || ' ' || kind FROM ledger GROUP BY source, kind HAVING count(DISTINCT transaction_id) > 1",
-    ),
-    "captured equals what was posted": (
-        "SELECT count(*) FROM payments",
-        """
-        SELECT p.id::text FROM payments p LEFT JOIN (
-            SELECT source, currency, sum(amount) AS amount FROM ledger
-            WHERE kind = 'payment' AND account LIKE 'clearing:%' GROUP BY source, currency
-        ) l ON l.source = p.id AND l.currency = p.currency
-        WHERE p.captured <> coalesce(l.amount, 0)
-        """,
-    ),
-    "held equals the refunds that hold": (
-        "SELECT count(*) FROM payments",
-        """
-        SELECT p.id::text FROM payments p LEFT JOIN (
-            SELECT payment_id, sum(amount) AS amount FROM refunds
-            WHERE state IN ('created', 'submitted', 'pending', 'unknown', 'succeeded') GROUP BY payment_id
-        ) r ON r.payment_id = p.id
-        WHERE p.refunds_held <> coalesce(r.amount, 0)
-        """,
-    ),
-    "no refund exceeds what was captured": (
-        "SELECT count(*) FROM payments",
-        "SELECT id::text FROM payments WHERE refunds_held > captured",
-    ),
-    "each refund paid left the provider's account": (
-        "SELECT count(*) FROM refunds",
-        """
-        SELECT r.id::text FROM refunds r LEFT JOIN (
-            SELECT source, -sum(amount) AS amount FROM ledger
-            WHERE kind = 'refund.paid' AND account LIKE 'clearing:%' GROUP BY source
-        ) l ON l.source = r.id
-        WHERE CASE WHEN r.state = 'succeeded' THEN r.amount ELSE 0 END <> coalesce(l.amount, 0)
-        """,
-    ),
-    "refunds payable equal the refunds under way": (
-        "SELECT count(*) FROM refunds",
-        """
-        SELECT coalesce(r.currency, l.currency) FROM (
-            SELECT currency, sum(amount) AS amount FROM refunds
-            WHERE state IN ('created', 'submitted', 'pending', 'unknown') GROUP BY currency
-        ) r FULL JOIN (
-            SELECT currency, -sum(amount) AS amount FROM ledger WHERE account = 'refunds payable' GROUP BY currency
-        ) l ON l.currency = r.currency
-        WHERE coalesce(r.amount, 0) <> coalesce(l.amount, 0)
-        """,
-    ),
-}
-"""Rule → (how many rows it looks at, the rows that break it)."""
+async def transactions(frame: Frame, page: PageRequest) -> Page[Transaction]:
+    """One page of whole transactions, oldest first."""
+    side = func.json_build_object(
+        "account", ledger.c.account, "amount", ledger.c.amount, "currency", ledger.c.currency,
+        "kind", ledger.c.kind, "source", ledger.c.source, "user_id", ledger.c.user_id,
+    )  # fmt: skip
+    sides = func.json_agg(aggregate_order_by(side, ledger.c.id)).label("sides")
+    return await page_of(
+        frame,
+        page,
+        select(ledger.c.transaction_id, func.min(ledger.c.at).label("at"), sides).group_by(ledger.c.transaction_id),
+        key=ledger.c.transaction_id,
+        sorts={"at": ledger.c.transaction_id},
+        default="at",
+        time=ledger.c.at,
+        build=_to_transaction,
+    )
 
 
-async def check(frame: Frame, rule: str) -> LedgerCheckLine:
-    """Recompute one rule from zero."""
-    counting, breaking = RULES[rule]
-    counted = await frame.first(text(counting))
-    broken = [str(row[0]) for row in await frame.all(text(f"{breaking} LIMIT 20"))]
-    return LedgerCheckLine(
-        rule=rule, state="broken" if broken else "held", checked=int(counted[0]) if counted else 0, broken=broken
+def _to_transaction(row: Row[Any]) -> Transaction:
+    first = row.sides[0]
+    return Transaction(
+        id=ids.show("led", row.transaction_id),
+        kind=first["kind"],
+        source=ids.show(_prefix(first["kind"]), UUID(first["source"])),
+        user_id=ids.show_user(first["user_id"]),
+        at=row.at,
+        sides=[
+            Side(
+                account=side["account"],
+                type=policy.type_of(side["account"]),
+                amount=Money(side["amount"], side["currency"]),
+            )
+            for side in row.sides
+        ],
     )

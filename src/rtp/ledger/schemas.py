@@ -11,20 +11,22 @@ from rtp.kit.money import Money
 from rtp.operations import listing, read
 
 AccountType = Literal["asset", "liability", "income", "contra", "expense"]
-Side = Literal["debit", "credit"]
+Normal = Literal["debit", "credit"]
 
 
 class Account(Struct, kw_only=True):
     """An account of the chart: `contra` lessens income; `normal` is the side on which it grows.
 
-    With `per_provider` there is one for each provider, as `code:provider`.
+    With `per_provider` there is one for each provider, as `code:provider`. `balances` are what the entries sum to, in
+    each currency.
     """
 
     code: str
     type: AccountType
-    normal: Side
+    normal: Normal
     help: str
     per_provider: bool = False
+    balances: list[Money] = []
 
 
 class Posting(Struct, frozen=True):
@@ -45,6 +47,25 @@ class LedgerEntry(Struct, kw_only=True):
     amount: Money
     user_id: str
     at: datetime
+
+
+class Side(Struct, kw_only=True):
+    """One side of a transaction: a positive amount is a debit, a negative one a credit."""
+
+    account: str
+    type: AccountType
+    amount: Money
+
+
+class Transaction(Struct, kw_only=True):
+    """One movement of value with all its sides, which sum to zero in each currency."""
+
+    id: str
+    kind: str
+    source: str
+    user_id: str
+    at: datetime
+    sides: list[Side]
 
 
 class Balance(Struct, kw_only=True):
@@ -74,3 +95,5 @@ class LedgerCheck(Struct, kw_only=True):
 
 LIST = listing("ledger.list", "/ledger", LedgerEntry)
 CHECK = read("ledger.check", "/ledger/check", LedgerCheck)
+ACCOUNTS = listing("ledger.accounts", "/ledger/accounts", Account)
+EXPORT = listing("ledger.export", "/ledger/export", Transaction)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
+from msgspec import structs
 from sqlalchemy import text
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest
+from rtp.db.listing import PageRequest, page_of_items
 from rtp.errors import InvalidInput
 from rtp.kit import ids
-from rtp.ledger import repository
-from rtp.ledger.schemas import LedgerCheck, LedgerEntry, Posting
+from rtp.kit.money import Money
+from rtp.ledger import policy, repository, rules
+from rtp.ledger.schemas import Account, LedgerCheck, LedgerEntry, Posting, Transaction
 from rtp.operations import Page
 
 
@@ -32,19 +35,37 @@ async def page(
     """One page of entries."""
     try:
         user_id = ids.parse_user(user) if user else None
-        source_id = ids.parse("rfd" if source.startswith("rfd_") else "pay", source) if source else None
+        source_id = repository.any_source(source) if source else None
     except ids.WrongId as error:
         raise InvalidInput(what=str(error), fields={"user" if user else "source": str(error)}) from error
     return await repository.page(frame, page, account=account, source=source_id, user_id=user_id)
+
+
+async def accounts(frame: Frame, page: PageRequest) -> Page[Account]:
+    """One page of the chart of accounts, with what each sums to."""
+    sums: defaultdict[str, list[Money]] = defaultdict(list)
+    for balance in await repository.balances(frame):
+        sums[balance.account].append(balance.amount)
+    rows = [
+        structs.replace(account, code=code, balances=sums[code])
+        for account in policy.CHART
+        for code in policy.codes(account, sums)
+    ]
+    return page_of_items(page, rows, lambda account: account.code)
+
+
+async def transactions(frame: Frame, page: PageRequest) -> Page[Transaction]:
+    """One page of whole transactions, oldest first: what the journal of another program is made of."""
+    return await repository.transactions(frame, page)
 
 
 async def check(frame: Frame) -> LedgerCheck:
     """Recompute everything from zero, in one snapshot, and compare it with what is stored."""
     await frame.execute(text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     try:
-        rules = [await repository.check(frame, rule) for rule in repository.RULES]
+        lines = [await rules.check(frame, rule) for rule in rules.RULES]
         balances = await repository.balances(frame)
     finally:
         await frame.execute(text("ROLLBACK"))
-    held = all(line.state == "held" for line in rules)
-    return LedgerCheck(state="held" if held else "broken", rules=rules, balances=balances)
+    held = all(line.state == "held" for line in lines)
+    return LedgerCheck(state="held" if held else "broken", rules=lines, balances=balances)
