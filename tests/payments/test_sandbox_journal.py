@@ -35,7 +35,7 @@ def keys_in(path: Path) -> list[str]:
     try:
         book = Book(FixedClock(LONG_AGO))
         for entry in journal.entries():
-            book.apply(entry)
+            book.record.apply(entry)
         return [made.key for made in book.charges(LONG_AGO)]
     finally:
         journal.close()

@@ -15,7 +15,7 @@ import pytest
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderUnavailable
 from rtp.payments.http_provider import HttpProvider
-from rtp.payments.sandbox_book import Control
+from rtp.sandbox.schemas import Control
 from rtp.testing.provider import Sandbox, running
 
 TEN = Money(1000, "USD")

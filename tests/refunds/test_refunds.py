@@ -16,10 +16,10 @@ from rtp.payments import jobs as payment_jobs
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderUnavailable
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderCharge, ProviderRefund
-from rtp.payments.sandbox_book import Control
 from rtp.payments.schemas import Payment
 from rtp.refunds import jobs as refund_jobs
 from rtp.refunds import settling
+from rtp.sandbox.schemas import Control
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
 

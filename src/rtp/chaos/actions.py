@@ -15,7 +15,7 @@ import msgspec
 from rtp.chaos import targets, undo
 from rtp.chaos.errors import ChaosForbidden, TargetMissing
 from rtp.payments import http_provider
-from rtp.payments.sandbox_book import Control
+from rtp.sandbox.schemas import Control
 from rtp.settings import load
 
 BACK_SECONDS = 60.0

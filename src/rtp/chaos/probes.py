@@ -17,10 +17,10 @@ from rtp.kit.clock import to_text
 from rtp.ledger import schemas as ledger
 from rtp.payments import http_provider
 from rtp.payments.ports import ProviderRefund
-from rtp.payments.sandbox_book import Control
 from rtp.products import schemas as products
 from rtp.refunds import schemas as refunds
 from rtp.runtime import probe
+from rtp.sandbox.schemas import Control
 from rtp.settings import load
 
 OPEN_STATES = frozenset({"created", "submitted", "pending", "unknown"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,26 +15,31 @@ from rtp.errors import InvalidInput
 from rtp.kit import trace
 from rtp.kit.clock import to_text
 from rtp.kit.money import Money
-from rtp.payments.errors import (
-    CardNotKnown,
-    ProviderKeyReused,
-    ProviderOutcomeUnknown,
-    ProviderRefused,
-    ProviderUnavailable,
+from rtp.payments import http_answers, sandbox_wire
+from rtp.payments.errors import CardNotKnown, ProviderOutcomeUnknown, ProviderRefused, ProviderUnavailable
+from rtp.payments.ports import (
+    ProviderCard,
+    ProviderCharge,
+    ProviderDispute,
+    ProviderEvent,
+    ProviderRefund,
+    declined,
 )
-from rtp.payments.ports import ProviderCard, ProviderCharge, ProviderRefund, declined
-from rtp.payments.sandbox_book import KEY, Control
+from rtp.payments.sandbox_book import KEY
 from rtp.payments.sandbox_wire import (
     NO_SUCH_OBJECT,
-    NOT_ATTEMPTED,
+    AcceptRequest,
+    CaptureRequest,
     CardRequest,
     ChargeRequest,
-    Failure,
+    DisputeRequest,
+    EvidenceRequest,
     RefundRequest,
     Slice,
     token,
     url_file,
 )
+from rtp.sandbox.schemas import Control, Sandbox, SandboxEvent
 from rtp.settings import Settings
 
 T = TypeVar("T")
@@ -41,10 +47,6 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TIMEOUT = httpx.Timeout(connect=3.0, write=5.0, read=10.0, pool=3.0)
 WHOLE_CALL_SECONDS = 20.0
 HEALTH_SECONDS = 1.0
-REFUSED = {400, 413, 422}
-"""What says something about the request itself. A 401 or a strange 404 does not: with an earlier token or URL the same
-key may have been accepted, so it is never the last word on an intent.
-"""
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -77,17 +79,24 @@ class HttpProvider:
     async def tokenize(self, card: str) -> ProviderCard:
         """The reference of a test card."""
         answer = await self._ask("POST", "/cards", content=msgspec.json.encode(CardRequest(card)))
-        if (failure := _failure(answer)).code == CardNotKnown.code():
+        if (failure := http_answers.failure(answer)).code == CardNotKnown.code():
             raise CardNotKnown(**failure.params)
-        return _object(answer, ProviderCard)
+        return http_answers.thing(answer, ProviderCard)
 
-    async def charge(self, key: str, amount: Money, card_ref: str, description: str) -> ProviderCharge:
-        """Take money from a card."""
-        request = ChargeRequest(amount=amount, card_ref=card_ref, description=description)
+    async def charge(
+        self, key: str, amount: Money, card_ref: str, description: str, capture: bool = True
+    ) -> ProviderCharge:
+        """Take or reserve money of a card."""
+        request = ChargeRequest(amount=amount, card_ref=card_ref, description=description, capture=capture)
         charge = await self._act("/charges", key, request, ProviderCharge)
         if charge.state == "failed":
             raise declined(charge)
         return charge
+
+    async def capture(self, key: str, charge_ref: str, amount: Money) -> ProviderCharge:
+        """Take what was reserved."""
+        request = CaptureRequest(charge_ref=charge_ref, amount=amount)
+        return await self._act("/captures", key, request, ProviderCharge)
 
     async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
         """Return money of a charge."""
@@ -110,6 +119,25 @@ class HttpProvider:
         """All refunds since an instant."""
         return await self._all("/refunds", since, Slice[ProviderRefund])
 
+    async def list_disputes(self, since: datetime) -> list[ProviderDispute]:
+        """All disputes since an instant."""
+        return await self._all("/disputes", since, Slice[ProviderDispute])
+
+    async def submit_evidence(self, key: str, dispute_ref: str, evidence: dict[str, str]) -> ProviderDispute:
+        """Answer a dispute."""
+        request = EvidenceRequest(dispute_ref=dispute_ref, evidence=evidence)
+        return await self._act("/disputes/evidence", key, request, ProviderDispute)
+
+    async def accept_dispute(self, key: str, dispute_ref: str) -> ProviderDispute:
+        """Give the money of a dispute up."""
+        return await self._act("/disputes/accept", key, AcceptRequest(dispute_ref=dispute_ref), ProviderDispute)
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]
+    ) -> ProviderEvent:
+        """The event in a message that the sandbox signed."""
+        return sandbox_wire.event_in(self.name, headers, body, now, secrets)
+
     async def health(self) -> bool:
         """Whether it takes calls."""
         try:
@@ -120,11 +148,33 @@ class HttpProvider:
 
     async def control(self) -> Control:
         """How the sandbox misbehaves now."""
-        return _object(await self._ask("GET", "/control"), Control)
+        return http_answers.thing(await self._ask("GET", "/control"), Control)
 
     async def steer(self, control: Control) -> None:
         """Make the sandbox misbehave, for experiments."""
-        _object(await self._ask("PUT", "/control", content=msgspec.json.encode(control)), Control)
+        http_answers.thing(await self._ask("PUT", "/control", content=msgspec.json.encode(control)), Control)
+
+    async def sandbox(self) -> Sandbox:
+        """How the sandbox is steered, and how much its record holds."""
+        return http_answers.thing(await self._ask("GET", "/sandbox"), Sandbox)
+
+    async def sandbox_events(self) -> list[SandboxEvent]:
+        """The newest events of the sandbox, newest first."""
+        return http_answers.thing(await self._ask("GET", "/events"), list[SandboxEvent])
+
+    async def open_dispute(
+        self, key: str, charge_key: str, reason: str, amount: int | None = None
+    ) -> ProviderDispute | None:
+        """Let the cardholder object to the charge made under a key; None when there is no such charge."""
+        request = DisputeRequest(charge_key=charge_key, reason=reason, amount=amount)
+        content, headers = msgspec.json.encode(request), _trace() | {"Idempotency-Key": key}
+        try:
+            answer = await self._client.post("/disputes", content=content, headers=headers)
+        except httpx.RequestError as error:
+            raise ProviderUnavailable(why=http_answers.in_words(error)) from error
+        if answer.status_code == httpx.codes.NOT_FOUND and http_answers.failure(answer).code == NO_SUCH_OBJECT:
+            return None
+        return http_answers.settled(answer, key, ProviderDispute)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -139,10 +189,10 @@ class HttpProvider:
             async with asyncio.timeout(WHOLE_CALL_SECONDS):
                 answer = await self._client.post(path, content=msgspec.json.encode(request), headers=headers)
         except BEFORE_SENDING as error:
-            raise ProviderUnavailable(why=_why(error)) from error
+            raise ProviderUnavailable(why=http_answers.in_words(error)) from error
         except (httpx.RequestError, TimeoutError) as error:
-            raise ProviderOutcomeUnknown(key=key, why=_why(error)) from error
-        return _settled(answer, key, returns)
+            raise ProviderOutcomeUnknown(key=key, why=http_answers.in_words(error)) from error
+        return http_answers.settled(answer, key, returns)
 
     async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A call that moves nothing, so that no answer is the same as not asked."""
@@ -150,21 +200,21 @@ class HttpProvider:
             async with asyncio.timeout(WHOLE_CALL_SECONDS):
                 return await self._client.request(method, path, headers=_trace(), **options)
         except (httpx.RequestError, TimeoutError) as error:
-            raise ProviderUnavailable(why=_why(error)) from error
+            raise ProviderUnavailable(why=http_answers.in_words(error)) from error
 
     async def _by_key(self, path: str, key: str, returns: type[T]) -> T | None:
         answer = await self._ask("GET", path, params={"key": key})
         # Any other 404, say of a wrong URL, must not be taken for "nothing was made".
-        if answer.status_code == httpx.codes.NOT_FOUND and _failure(answer).code == NO_SUCH_OBJECT:
+        if answer.status_code == httpx.codes.NOT_FOUND and http_answers.failure(answer).code == NO_SUCH_OBJECT:
             return None
-        return _object(answer, returns)
+        return http_answers.thing(answer, returns)
 
     async def _all(self, path: str, since: datetime, returns: type[Slice[T]]) -> list[T]:
         items: list[T] = []
         after: int | None = 0
         while after is not None:
             params = {"since": to_text(since), "after": str(after)}
-            part = _object(await self._ask("GET", path, params=params), returns)
+            part = http_answers.thing(await self._ask("GET", path, params=params), returns)
             items += part.items
             after = part.next
         return items
@@ -184,50 +234,14 @@ def connect(settings: Settings) -> HttpProvider:
     return HttpProvider(url, token(settings))
 
 
-def _settled(answer: httpx.Response, key: str, returns: type[T]) -> T:
-    status, failure = answer.status_code, _failure(answer)
-    if status in (200, 201, 402):
-        try:
-            return msgspec.json.decode(answer.content, type=returns)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ProviderOutcomeUnknown(key=key, why=f"its answer cannot be read: {error}") from error
-    if status == httpx.codes.TOO_MANY_REQUESTS or failure.code == NOT_ATTEMPTED:
-        raise ProviderUnavailable(why=failure.detail or f"it answered {status}")
-    if status == httpx.codes.CONFLICT:
-        raise ProviderKeyReused(key=key)
-    if status in REFUSED:
-        raise ProviderRefused(why=failure.detail or f"it answered {status}")
-    if answer.is_client_error:
-        raise ProviderUnavailable(why=failure.detail or f"it answered {status}")
-    raise ProviderOutcomeUnknown(key=key, why=f"it answered {status}")
+def webhook_secret(settings: Settings) -> str:
+    """The secret by which the instance knows the webhooks of its own sandbox.
 
-
-def _object(answer: httpx.Response, returns: type[T]) -> T:
-    if answer.status_code != httpx.codes.OK:
-        refusal = ProviderRefused if answer.status_code in REFUSED else ProviderUnavailable
-        raise refusal(why=_failure(answer).detail or f"it answered {answer.status_code}")
-    try:
-        return msgspec.json.decode(answer.content, type=returns)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProviderUnavailable(why=f"its answer cannot be read: {error}") from error
-
-
-def _failure(answer: httpx.Response) -> Failure:
-    """The failure in an answer; empty when there is none, or when something else than the provider answered."""
-    if answer.is_success:
-        return Failure()
-    try:
-        return msgspec.json.decode(answer.content, type=Failure)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return Failure()
+    Raises: InstanceDamaged.
+    """
+    return sandbox_wire.webhook_secret(settings)
 
 
 def _trace() -> dict[str, str]:
     current = trace.current.get()
     return {"traceparent": current.traceparent} if current else {}
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
-        return "no answer in time"
-    return str(error) or "the connection was lost"

@@ -58,7 +58,10 @@ async def _ask(context: Context, payment: Payment, next_question: int) -> None:
         return
     failpoints.reach("job.after_provider")
     async with context.writing() as frame:
-        await service.settle(frame, payment.id, outcome)
+        if outcome.state == "pending":  # whether there is money is known later, by a webhook or by asking
+            await service.lose(frame, payment.id, next_question)
+        else:
+            await service.settle(frame, payment.id, outcome)
     failpoints.reach("job.after_commit")
 
 

@@ -12,19 +12,34 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from rtp.errors import RtpError
-from rtp.payments.errors import CardNotKnown, ProviderKeyReused, ProviderRefused, ProviderUnavailable
-from rtp.payments.ports import ProviderCharge, ProviderRefund
-from rtp.payments.sandbox_book import Behaviour, Book, Control, Failing
+from rtp.kit.money import Money
+from rtp.payments.errors import (
+    CardNotKnown,
+    ProviderKeyReused,
+    ProviderOutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderRefund
+from rtp.payments.sandbox_book import Book, require_key
+from rtp.payments.sandbox_cards import Behaviour
+from rtp.payments.sandbox_mishaps import Failing
+from rtp.payments.sandbox_webhooks import Courier
 from rtp.payments.sandbox_wire import (
     NO_SUCH_OBJECT,
     NOT_ATTEMPTED,
     PAGE,
+    AcceptRequest,
+    CaptureRequest,
     CardRequest,
     ChargeRequest,
+    DisputeRequest,
+    EvidenceRequest,
     Failure,
     RefundRequest,
     Slice,
 )
+from rtp.sandbox.schemas import Control, Sandbox
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,7 +56,10 @@ STATUS: dict[type[RtpError], int] = {
     ProviderUnavailable: 503,
 }
 B = TypeVar("B")
-O = TypeVar("O", ProviderCharge, ProviderRefund)  # noqa: E741 - an object of the provider
+O = TypeVar("O", ProviderCharge, ProviderRefund, ProviderDispute)  # noqa: E741 - an object of the provider
+STEERING = {("GET", "/control"), ("PUT", "/control"), ("GET", "/sandbox"), ("GET", "/events"), ("POST", "/disputes")}
+"""What works however it misbehaves: it is no part of what a provider offers."""
+MONEY = {"/charges", "/captures", "/refunds", "/disputes/evidence", "/disputes/accept"}
 
 
 class Request(NamedTuple):
@@ -63,16 +81,24 @@ class Answer(NamedTuple):
 class App:
     """The ASGI application. Every handler is one step of the loop, so two requests never see half of each other."""
 
-    def __init__(self, book: Book, token: str) -> None:
+    def __init__(self, book: Book, token: str, courier: Courier) -> None:
         self.book = book
         self._token = f"Bearer {token}".encode()
-        self._failing = Failing()
+        self._courier = courier
+        self._failing, self._losing = Failing(), Failing()
         self._handlers: dict[tuple[str, str], Callable[[Request], Answer]] = {
             ("POST", "/cards"): self._card,
             ("POST", "/charges"): self._charge,
+            ("POST", "/captures"): self._capture,
             ("POST", "/refunds"): self._refund,
+            ("POST", "/disputes"): self._dispute,
+            ("POST", "/disputes/evidence"): self._evidence,
+            ("POST", "/disputes/accept"): self._accept,
             ("GET", "/charges"): lambda request: _found(self.book.charges, self.book.charge_of, request),
             ("GET", "/refunds"): lambda request: _found(self.book.refunds, self.book.refund_of, request),
+            ("GET", "/disputes"): lambda request: _listed(self.book.disputes_since, request),
+            ("GET", "/sandbox"): self._sandbox,
+            ("GET", "/events"): lambda _: Answer(200, self._courier.events()),
             ("GET", "/control"): lambda _: Answer(200, self.book.control),
             ("PUT", "/control"): self._steer,
         }
@@ -105,11 +131,14 @@ class App:
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         request = Request(key, query, body)
-        if path == "/control":
+        if (scope["method"], path) in STEERING:
             return _guarded(handler, request)
-        return await self._misbehave(handler, request, receive)
+        money = scope["method"] == "POST" and path in MONEY
+        return await self._misbehave(handler, request, receive, money=money)
 
-    async def _misbehave(self, handler: Callable[[Request], Answer], request: Request, receive: Receive) -> Answer:
+    async def _misbehave(
+        self, handler: Callable[[Request], Answer], request: Request, receive: Receive, *, money: bool
+    ) -> Answer:
         control = self.book.control
         if control.down:
             return Answer(503, Failure(NOT_ATTEMPTED, "the provider is down"))
@@ -117,8 +146,11 @@ class App:
             return await _never(receive)
         if self._failing.next(control.fail_rate):
             return Answer(500, Failure("internal", "something went wrong"))
-        answer = _guarded(handler, request)
-        if answer.behaviour == "hang":
+        try:
+            answer = _guarded(handler, request)
+        except ProviderOutcomeUnknown:  # a card that loses its first call
+            return await _never(receive)
+        if answer.behaviour == "hang" or (money and self._losing.next(control.lost_answer_rate)):
             return await _never(receive)
         wait = control.latency_ms / 1000 + (SLOW_SECONDS if answer.behaviour == "slow" else 0)
         if wait:  # the work is done already: who gives up waiting finds it by its key
@@ -130,13 +162,57 @@ class App:
 
     def _charge(self, request: Request) -> Answer:
         asked = _decode(request.body, ChargeRequest)
-        charge, behaviour = self.book.charge(request.key, asked.amount, asked.card_ref, asked.description)
+        charge, behaviour = self.book.charge(
+            request.key, asked.amount, asked.card_ref, asked.description, asked.capture
+        )
         return Answer(402 if charge.state == "failed" else 200, charge, behaviour)
 
     def _refund(self, request: Request) -> Answer:
         asked = _decode(request.body, RefundRequest)
         refund, behaviour = self.book.refund(request.key, asked.charge_ref, asked.amount, asked.reason)
         return Answer(200, refund, behaviour)
+
+    def _capture(self, request: Request) -> Answer:
+        asked = _decode(request.body, CaptureRequest)
+        charge, behaviour = self.book.capture(request.key, asked.charge_ref, asked.amount)
+        return Answer(200, charge, behaviour)
+
+    def _evidence(self, request: Request) -> Answer:
+        asked = _decode(request.body, EvidenceRequest)
+        return Answer(200, self.book.submit_evidence(request.key, asked.dispute_ref, asked.evidence))
+
+    def _accept(self, request: Request) -> Answer:
+        return Answer(200, self.book.accept_dispute(request.key, _decode(request.body, AcceptRequest).dispute_ref))
+
+    def _dispute(self, request: Request) -> Answer:
+        asked = _decode(request.body, DisputeRequest)
+        require_key(request.key)
+        charge = self.book.charge_of(asked.charge_key)
+        if charge is None:
+            return Answer(404, Failure(NO_SUCH_OBJECT, "there is no charge under this key"))
+        amount = None if asked.amount is None else Money(asked.amount, charge.amount.currency)
+        return Answer(200, self.book.disputes.open(charge, asked.reason, amount, request.key))
+
+    def _sandbox(self, _: Request) -> Answer:
+        control, record, courier = self.book.control, self.book.record, self._courier
+        self.book.catch_up()
+        taken = sum(outcome == "taken" for outcome in record.done.values())
+        return Answer(
+            200,
+            Sandbox(
+                state="behaves" if control == Control() else "steered",
+                control=control,
+                ends_at=self.book.control_ends,
+                webhook_url=courier.url,
+                charges=len(record.charges),
+                refunds=len(record.refunds),
+                disputes=len(record.disputes),
+                events_waiting=courier.waiting,
+                events_taken=taken,
+                events_dropped=len(record.done) - taken,
+                events_given_up=courier.given_up,
+            ),
+        )
 
     def _steer(self, request: Request) -> Answer:
         self.book.steer(_decode(request.body, Control))
@@ -149,6 +225,10 @@ def _found(
     if "key" in request.query:
         found = by_key(request.query["key"])
         return Answer(200, found) if found else Answer(404, Failure(NO_SUCH_OBJECT, "nothing was made under this key"))
+    return _listed(listed, request)
+
+
+def _listed(listed: Callable[[datetime, int, int], list[O]], request: Request) -> Answer:
     try:
         begin = max(0, int(request.query.get("after", "0")))
         since = msgspec.convert(request.query.get("since", "1970-01-01T00:00:00Z"), datetime, strict=False)

@@ -1,112 +1,45 @@
-"""The sandbox provider's rules, without I/O: cards, charges, refunds, and one object per key."""
+"""The sandbox provider's rules, without I/O: charges, captures, refunds, and one object per key."""
 
 from __future__ import annotations
 
+import heapq
 import re
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from rtp.kit import canonical
 from rtp.kit.clock import Clock
 from rtp.kit.money import Money
-from rtp.payments.errors import CardNotKnown, ProviderKeyReused, ProviderRefused
-from rtp.payments.ports import ProviderCard, ProviderCharge, ProviderRefund, RefundState
-
-Behaviour = Literal["", "slow", "hang"]
-
-CARDS = {
-    "visa": ProviderCard(ref="card_visa", brand="visa", last4="4242"),
-    "declined": ProviderCard(ref="card_declined", brand="visa", last4="0002"),
-    "slow": ProviderCard(ref="card_slow", brand="mastercard", last4="4444"),
-    "times-out-after-success": ProviderCard(ref="card_times-out-after-success", brand="mastercard", last4="5100"),
-}
-"""The test cards by their names; the references stay the same, so that a plan and its act see equal cards."""
+from rtp.payments import sandbox_cards, sandbox_money
+from rtp.payments.errors import ProviderKeyReused, ProviderOutcomeUnknown, ProviderRefused
+from rtp.payments.ports import ProviderCard, ProviderCharge, ProviderDispute, ProviderRefund
+from rtp.payments.sandbox_cards import BY_REF, Behaviour, TestCard
+from rtp.payments.sandbox_disputes import Desk
+from rtp.payments.sandbox_entries import Captured, Entry, Released
+from rtp.payments.sandbox_record import Due, Record
+from rtp.sandbox.schemas import Control
 
 KEY = re.compile(r"[!-~]{1,255}")
 """What a key may be: a header carries it, so visible ASCII without spaces."""
-
-BEHAVIOUR: dict[str, Behaviour] = {"card_slow": "slow", "card_times-out-after-success": "hang"}
-"""How the answer about a card's money comes: after a while, or never."""
-
-
-class Control(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How the sandbox misbehaves, for experiments; kept in memory only.
-
-    `fail_rate` is the share of calls that fail with nothing done and no word about it, spread evenly; `hang` takes
-    calls and never answers; `down` turns all away; refunds stay pending for `refund_delay_ms`, or while
-    `refunds_pending`; `refund_failure` is the reason with which new refunds end. After `ttl_seconds` all of it is over,
-    also when whoever set it is dead; 0 lasts until the next control.
-    """
-
-    latency_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
-    fail_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    hang: bool = False
-    down: bool = False
-    refund_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 0
-    refunds_pending: bool = False
-    refund_failure: str = ""
-    ttl_seconds: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 0.0
-
-
-class ChargeMade(msgspec.Struct, frozen=True, kw_only=True, tag="charge"):
-    """A charge came to be; `request` is the digest of what was asked under its key."""
-
-    charge: ProviderCharge
-    request: str
-
-
-class RefundMade(msgspec.Struct, frozen=True, kw_only=True, tag="refund"):
-    """A refund came to be; pending, it becomes `ends_as` at `settles_at`, or when it is released."""
-
-    refund: ProviderRefund
-    request: str
-    ends_as: RefundState
-    ends_because: str = ""
-    settles_at: datetime | None = None
-
-
-class RefundsReleased(msgspec.Struct, frozen=True, kw_only=True, tag="released"):
-    """Refunds that were held back are settled."""
-
-    keys: list[str]
-
-
-Entry = ChargeMade | RefundMade | RefundsReleased
-M = TypeVar("M", ChargeMade, RefundMade)
-
-
-class Failing:
-    """Spreads failures evenly: at a rate of 0.25 every fourth call fails."""
-
-    def __init__(self) -> None:
-        self._owed = 0.0
-
-    def next(self, rate: float) -> bool:
-        """Whether this call fails."""
-        self._owed = round(self._owed + rate, 9)
-        if self._owed < 1:
-            return False
-        self._owed -= 1
-        return True
+T = TypeVar("T")
 
 
 class Book:
-    """What the provider knows. `record` is called with each entry before it takes effect; if it raises, nothing did."""
+    """What the provider knows. `keep` is called with each entry before it takes effect; if it raises, nothing did."""
 
-    def __init__(self, clock: Clock, record: Callable[[Entry], None] = lambda _: None) -> None:
+    def __init__(
+        self, clock: Clock, keep: Callable[[Entry], None] = lambda _: None, *, provider: str = "sandbox"
+    ) -> None:
         self.clock = clock
+        self.record = Record(keep, provider)
+        self.disputes = Desk(self.record, clock, lambda: self.control)
         self._control = Control()
         self._control_ends: datetime | None = None
-        self._record = record
-        self._charges: dict[str, ChargeMade] = {}
-        self._refunds: dict[str, RefundMade] = {}
-        self._keys: dict[str, str] = {}
-        self._refunds_of: dict[str, list[str]] = {}
+        self._lost: set[str] = set()
 
     @property
     def control(self) -> Control:
@@ -115,169 +48,204 @@ class Book:
             self.steer(Control())
         return self._control
 
+    @property
+    def control_ends(self) -> datetime | None:
+        """When the controls end by themselves."""
+        return self._control_ends
+
     def card(self, name: str) -> ProviderCard:
         """The test card of a name.
 
         Raises: CardNotKnown.
         """
-        if name not in CARDS:
-            raise CardNotKnown(card=_shown(name), known=", ".join(CARDS))
-        return CARDS[name]
+        return sandbox_cards.card(name)
 
-    def charge(self, key: str, amount: Money, card_ref: str, description: str) -> tuple[ProviderCharge, Behaviour]:
-        """Take money once per key; the behaviour is empty where the charge was made before.
+    def charge(
+        self, key: str, amount: Money, card_ref: str, description: str, capture: bool = True
+    ) -> tuple[ProviderCharge, Behaviour]:
+        """Take or reserve money once per key; the behaviour is empty where the charge was made before.
 
-        Raises: ProviderKeyReused, ProviderRefused.
+        Raises: ProviderKeyReused, ProviderRefused, ProviderOutcomeUnknown for a card that loses its first call.
         """
-        request = _request(key, amount, card_ref, description)
-        if known := _known(self._charges, key, request):
-            return known.charge, ""
-        if card_ref not in {card.ref for card in CARDS.values()}:
+        self.catch_up()
+        request = _request(key, amount, card_ref, description, *([] if capture else ["authorize"]))
+        if (made := self.record.charges.get(key)) is not None:
+            return _same(made.request, request, key, made.charge), ""
+        if (card := BY_REF.get(card_ref)) is None:
             raise ProviderRefused(why="there is no such card")
-        declined = card_ref == CARDS["declined"].ref
-        charge = ProviderCharge(
-            ref=_ref("ch"),
-            key=key,
-            amount=amount,
-            captured=Money.zero(amount.currency) if declined else amount,
-            fee=Money.zero(amount.currency),
-            card_ref=card_ref,
-            state="failed" if declined else "succeeded",
-            failure_reason="card_declined" if declined else "",
-            created_at=self.clock.now(),
+        self._lose_once(card, f"charge:{key}")
+        self.record.write(sandbox_money.charge(key, amount, card, request, self.control, self.clock.now(), capture))
+        charge = self.record.charges[key].charge
+        self._object(charge)
+        return charge, card.behaviour
+
+    def capture(self, key: str, charge_ref: str, amount: Money) -> tuple[ProviderCharge, Behaviour]:
+        """Take what was reserved, or a part of it, once.
+
+        Raises: ProviderKeyReused, ProviderRefused, ProviderOutcomeUnknown for a card that loses its first call.
+        """
+        self.catch_up()
+        request = _request(key, amount, charge_ref)
+        charge = self.record.charge(charge_ref)
+        if (known := self.record.calls.get(("capture", key))) is not None:
+            return _same(known[0], request, key, self.record.charge(known[1]) or charge), ""  # type: ignore[return-value]
+        if charge is None or charge.state != "authorized":
+            raise ProviderRefused(why="there is no such authorized charge")
+        if amount.currency != charge.amount.currency or amount > charge.amount:
+            raise ProviderRefused(why=f"{amount} is not within the {charge.amount} that was authorized")
+        card = BY_REF[charge.card_ref]
+        self._lose_once(card, f"capture:{key}")
+        taken = msgspec.structs.replace(
+            charge, state="succeeded", captured=amount, fee=sandbox_money.fee(amount, self.control)
         )
-        self._write(ChargeMade(charge=charge, request=request))
-        return charge, BEHAVIOUR.get(card_ref, "")
+        self.record.write(Captured(key=key, request=request, charge=taken, at=self.clock.now()))
+        self._object(taken)
+        return taken, card.behaviour
 
     def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> tuple[ProviderRefund, Behaviour]:
         """Return money once per key, never more than the charge took.
 
+        Raises: ProviderKeyReused, ProviderRefused, ProviderOutcomeUnknown for a card that loses its first call.
+        """
+        self.catch_up()
+        request = _request(key, amount, charge_ref, reason)
+        if (made := self.record.refunds.get(key)) is not None:
+            return _same(made.request, request, key, made.refund), ""
+        charge = self.record.charge(charge_ref)
+        card = BY_REF.get(charge.card_ref) if charge else None
+        if card is not None:
+            self._lose_once(card, f"refund:{key}")
+        refusal = sandbox_money.refusal(self.record, charge, amount)
+        failure = refusal or self.control.refund_failure or (card.refund_failure if card else "")
+        asked = sandbox_money.Asked(key, charge_ref, amount, reason, request)
+        self.record.write(sandbox_money.refund(asked, failure, self.control, self.clock.now(), waits=not refusal))
+        return self.record.refunds[key].refund, card.behaviour if card else ""
+
+    def submit_evidence(self, key: str, dispute_ref: str, evidence: dict[str, str]) -> ProviderDispute:
+        """Answer a dispute.
+
         Raises: ProviderKeyReused, ProviderRefused.
         """
-        request = _request(key, amount, charge_ref, reason)
-        if known := _known(self._refunds, key, request):
-            return self._seen(known), ""
-        made = self._made(key, charge_ref, amount, reason, request)
-        self._write(made)
-        return self._seen(made), BEHAVIOUR.get(self._card_of(charge_ref), "")
+        self.catch_up()
+        require_key(key)
+        return self.disputes.submit(key, dispute_ref, evidence)
+
+    def accept_dispute(self, key: str, dispute_ref: str) -> ProviderDispute:
+        """Give the money of a dispute up.
+
+        Raises: ProviderKeyReused, ProviderRefused.
+        """
+        self.catch_up()
+        require_key(key)
+        return self.disputes.accept(key, dispute_ref)
 
     def charge_of(self, key: str) -> ProviderCharge | None:
-        """The charge made under a key."""
-        made = self._charges.get(key)
+        """The charge made under a key, as it stands now."""
+        self.catch_up()
+        made = self.record.charges.get(key)
         return made.charge if made else None
 
     def refund_of(self, key: str) -> ProviderRefund | None:
         """The refund made under a key, as it stands now."""
-        made = self._refunds.get(key)
-        return self._seen(made) if made else None
+        self.catch_up()
+        made = self.record.refunds.get(key)
+        return made.refund if made else None
 
     def charges(self, since: datetime, begin: int = 0, count: int | None = None) -> list[ProviderCharge]:
         """Charges from an instant on in the order they were made: `count` of them after the first `begin`."""
-        found = (made.charge for made in self._charges.values() if made.charge.created_at >= since)
-        return list(islice(found, begin, None if count is None else begin + count))
+        self.catch_up()
+        found = (made.charge for made in self.record.charges.values() if made.charge.created_at >= since)
+        return _part(found, begin, count)
 
     def refunds(self, since: datetime, begin: int = 0, count: int | None = None) -> list[ProviderRefund]:
         """Refunds from an instant on in the order they were made, as they stand now."""
-        found = (made for made in self._refunds.values() if made.refund.created_at >= since)
-        return [self._seen(made) for made in islice(found, begin, None if count is None else begin + count)]
+        self.catch_up()
+        found = (made.refund for made in self.record.refunds.values() if made.refund.created_at >= since)
+        return _part(found, begin, count)
+
+    def disputes_since(self, since: datetime, begin: int = 0, count: int | None = None) -> list[ProviderDispute]:
+        """Disputes from an instant on in the order they were opened, as they stand now."""
+        self.catch_up()
+        return _part((one for one in self.record.disputes.values() if one.created_at >= since), begin, count)
 
     def steer(self, control: Control) -> None:
-        """Take new controls; refunds that were held back are let go when nothing holds them any more."""
+        """Take new controls; what was held back is let go when nothing holds it any more."""
         self._control = control
         ends = self.clock.now() + timedelta(seconds=control.ttl_seconds)
         self._control_ends = ends if control.ttl_seconds else None
-        if not control.refunds_pending:
-            self.release()
+        self.release(charges=not control.charges_pending, refunds=not control.refunds_pending)
 
-    def release(self) -> None:
-        """Settle the refunds that were held back."""
-        held = [key for key, made in self._refunds.items() if made.refund.state == "pending" and not made.settles_at]
-        if held:
-            self._write(RefundsReleased(keys=held))
+    def release(self, *, charges: bool = True, refunds: bool = True) -> None:
+        """Settle what was held back."""
+        made, returned = self.record.charges, self.record.refunds
+        keys = [key for key, one in made.items() if one.ends and not one.settles_at] if charges else []
+        held = [key for key, one in returned.items() if one.ends and not one.settles_at] if refunds else []
+        if keys or held:
+            self.record.write(Released(charges=keys, refunds=held, at=self.clock.now()))
+            self._object_all(keys)
 
-    def apply(self, entry: Entry) -> None:
-        """Let an entry take effect, when it is made and when it is read again."""
-        match entry:
-            case ChargeMade(charge=charge):
-                self._charges[charge.key] = entry
-                self._keys[charge.ref] = charge.key
-            case RefundMade(refund=refund):
-                self._refunds[refund.key] = entry
-                self._refunds_of.setdefault(refund.charge_ref, []).append(refund.key)
-            case RefundsReleased(keys=keys):
-                for key in keys:
-                    self._refunds[key] = _settled(self._refunds[key])
+    def catch_up(self) -> None:
+        """Let happen what was to happen by now: pending money settles, disputes end."""
+        now, due = self.clock.now(), self.record.due
+        if not due or due[0][0] > now:
+            return
+        passed: list[Due] = []
+        while due and due[0][0] <= now:
+            passed.append(heapq.heappop(due))
+        try:
+            self._happen(passed, now)
+        except BaseException:  # what could not be written has not happened, and is due again
+            for one in passed:
+                heapq.heappush(due, one)
+            raise
 
-    def _write(self, entry: Entry) -> None:
-        self._record(entry)
-        self.apply(entry)
+    def _happen(self, passed: list[Due], now: datetime) -> None:
+        record = self.record
+        charges = [key for _, kind, key in passed if kind == "charge" and record.charges[key].ends]
+        refunds = [key for _, kind, key in passed if kind == "refund" and record.refunds[key].ends]
+        if charges or refunds:
+            record.write(Released(charges=charges, refunds=refunds, at=now))
+            self._object_all(charges)
+        for at, kind, ref in passed:
+            if kind == "dispute":
+                self.disputes.end_due(ref, at)
 
-    def _made(self, key: str, charge_ref: str, amount: Money, reason: str, request: str) -> RefundMade:
-        now = self.clock.now()
-        refused = self._refusal(charge_ref, amount)
-        failure = refused or self.control.refund_failure
-        delay = timedelta(milliseconds=self.control.refund_delay_ms)
-        waits = not refused and bool(delay or self.control.refunds_pending)
-        ends_as: RefundState = "failed" if failure else "succeeded"
-        refund = ProviderRefund(
-            ref=_ref("re"),
-            key=key,
-            charge_ref=charge_ref,
-            amount=amount,
-            reason=reason,
-            state="pending" if waits else ends_as,
-            failure_reason="" if waits else failure,
-            created_at=now,
-        )
-        settles_at = now + delay if waits and not self.control.refunds_pending else None
-        return RefundMade(refund=refund, request=request, ends_as=ends_as, ends_because=failure, settles_at=settles_at)
+    def _object(self, charge: ProviderCharge) -> None:
+        """The card that is always disputed."""
+        if charge.state == "succeeded" and BY_REF[charge.card_ref].disputed:
+            self.disputes.open(charge, "fraudulent", None)
 
-    def _refusal(self, charge_ref: str, amount: Money) -> str:
-        charge = self.charge_of(self._keys.get(charge_ref, ""))
-        if charge is None:
-            return "charge_not_found"
-        if charge.state != "succeeded":
-            return "charge_not_captured"
-        if charge.amount.currency != amount.currency:
-            return "currency_mismatch"
-        refunds = (self._seen(self._refunds[key]) for key in self._refunds_of.get(charge_ref, []))
-        held = sum(refund.amount.amount for refund in refunds if refund.state != "failed")
-        return "charge_already_refunded" if held + amount.amount > charge.amount.amount else ""
+    def _object_all(self, keys: list[str]) -> None:
+        for key in keys:
+            self._object(self.record.charges[key].charge)
 
-    def _card_of(self, charge_ref: str) -> str:
-        charge = self.charge_of(self._keys.get(charge_ref, ""))
-        return charge.card_ref if charge else ""
-
-    def _seen(self, made: RefundMade) -> ProviderRefund:
-        due = made.settles_at is not None and made.settles_at <= self.clock.now()
-        return _settled(made).refund if due else made.refund
+    def _lose_once(self, card: TestCard, call: str) -> None:
+        if card.lost_once and call not in self._lost:
+            self._lost.add(call)
+            raise ProviderOutcomeUnknown(key=call.partition(":")[2], why="no answer in time")
 
 
-def _settled(made: RefundMade) -> RefundMade:
-    refund = msgspec.structs.replace(made.refund, state=made.ends_as, failure_reason=made.ends_because)
-    return msgspec.structs.replace(made, refund=refund)
+def require_key(key: str) -> None:
+    """Refuse a key that no header can carry.
+
+    Raises: ProviderRefused.
+    """
+    if not KEY.fullmatch(key):
+        raise ProviderRefused(why="a key is 1 to 255 visible ASCII characters")
 
 
-def _known(made: dict[str, M], key: str, request: str) -> M | None:
-    found = made.get(key)
-    if found is not None and found.request != request:
+def _same(known: str, request: str, key: str, made: T) -> T:
+    if known != request:
         raise ProviderKeyReused(key=key)
-    return found
+    return made
 
 
 def _request(key: str, amount: Money, *rest: str) -> str:
-    if not KEY.fullmatch(key):
-        raise ProviderRefused(why="a key is 1 to 255 visible ASCII characters")
+    require_key(key)
     if amount.amount <= 0:
         raise ProviderRefused(why=f"{amount} is not a positive amount")
     return canonical.digest([amount.amount, amount.currency, *rest])
 
 
-def _ref(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
-def _shown(name: str) -> str:
-    """A name for a message: what might be a real card number is never repeated."""
-    digits = sum(letter.isdigit() for letter in name)
-    return "A card number" if digits >= 8 else repr(name[:40])
+def _part(found: Iterator[T], begin: int, count: int | None) -> list[T]:
+    return list(islice(found, begin, None if count is None else begin + count))

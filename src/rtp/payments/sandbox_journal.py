@@ -13,7 +13,7 @@ import msgspec
 from rtp.errors import ExitCode, RtpError
 from rtp.kit import failpoints
 from rtp.payments.errors import ProviderUnavailable
-from rtp.payments.sandbox_book import Entry
+from rtp.payments.sandbox_entries import Entry
 
 
 class SandboxJournalDamaged(RtpError):

@@ -1,0 +1,70 @@
+"""What an answer of the provider over HTTP says about whether money moved."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from rtp.payments.errors import ProviderKeyReused, ProviderOutcomeUnknown, ProviderRefused, ProviderUnavailable
+from rtp.payments.sandbox_wire import NOT_ATTEMPTED, Failure
+
+T = TypeVar("T")
+REFUSED = {400, 413, 422}
+"""What says something about the request itself. A 401 or a strange 404 does not: with an earlier token or URL the same
+key may have been accepted, so it is never the last word on an intent.
+"""
+
+
+def settled(answer: httpx.Response, key: str, returns: type[T]) -> T:
+    """What a call that moves money led to; whatever is not surely undone is of unknown outcome.
+
+    Raises: ProviderOutcomeUnknown, ProviderUnavailable, ProviderRefused, ProviderKeyReused.
+    """
+    status, failed = answer.status_code, failure(answer)
+    if status in (200, 201, 402):
+        try:
+            return msgspec.json.decode(answer.content, type=returns)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ProviderOutcomeUnknown(key=key, why=f"its answer cannot be read: {error}") from error
+    if status == httpx.codes.TOO_MANY_REQUESTS or failed.code == NOT_ATTEMPTED:
+        raise ProviderUnavailable(why=failed.detail or f"it answered {status}")
+    if status == httpx.codes.CONFLICT:
+        raise ProviderKeyReused(key=key)
+    if status in REFUSED:
+        raise ProviderRefused(why=failed.detail or f"it answered {status}")
+    if answer.is_client_error:
+        raise ProviderUnavailable(why=failed.detail or f"it answered {status}")
+    raise ProviderOutcomeUnknown(key=key, why=f"it answered {status}")
+
+
+def thing(answer: httpx.Response, returns: type[T]) -> T:
+    """What a call that moves nothing answered.
+
+    Raises: ProviderRefused, ProviderUnavailable.
+    """
+    if answer.status_code != httpx.codes.OK:
+        refusal = ProviderRefused if answer.status_code in REFUSED else ProviderUnavailable
+        raise refusal(why=failure(answer).detail or f"it answered {answer.status_code}")
+    try:
+        return msgspec.json.decode(answer.content, type=returns)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProviderUnavailable(why=f"its answer cannot be read: {error}") from error
+
+
+def failure(answer: httpx.Response) -> Failure:
+    """The failure in an answer; empty when there is none, or when something else than the provider answered."""
+    if answer.is_success:
+        return Failure()
+    try:
+        return msgspec.json.decode(answer.content, type=Failure)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Failure()
+
+
+def in_words(error: Exception) -> str:
+    """Why no answer came."""
+    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+        return "no answer in time"
+    return str(error) or "the connection was lost"

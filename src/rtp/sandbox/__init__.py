@@ -1,0 +1,1 @@
+"""The sandbox provider as operators see it: how it misbehaves, what it tells, and disputes on demand."""
