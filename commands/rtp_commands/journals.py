@@ -44,7 +44,7 @@ def ledger(transactions: Iterable[Transaction]) -> Iterator[str]:
     for one in transactions:
         for currency in sorted({side.amount.currency for side in one.sides} - known):
             known.add(currency)
-            yield f"commodity {currency}\n    format 1000.{'0' * EXPONENTS[currency]} {currency}\n"
+            yield f"commodity {currency}\n{_format(currency)}"
         for name in sorted({account(side) for side in one.sides} - known):
             known.add(name)
             yield f"account {name}\n"
@@ -101,6 +101,11 @@ def account(side: Side) -> str:
 def _sides(one: Transaction) -> Iterator[str]:
     for side in one.sides:
         yield f"  {account(side):<40}  {_plain(side.amount):>24}\n"
+
+
+def _format(currency: str) -> str:
+    """How ledger shows a currency; for one without places the two programs take no form in common."""
+    return f"    format 1000.{'0' * EXPONENTS[currency]} {currency}\n" if EXPONENTS[currency] else ""
 
 
 def _plain(amount: Money) -> str:

@@ -57,11 +57,13 @@ async def posted(writing: OpenFrame) -> None:
                 await books.move(**step)
 
 
-async def exported(writing: OpenFrame, limit: int = 4, **span: str) -> list[Transaction]:
+async def exported(writing: OpenFrame, limit: int = 4, since: str = "", until: str = "") -> list[Transaction]:
     found: list[Transaction] = []
     cursor = ""
     while True:
-        asked = PageRequest(operation="ledger.export", secret=b"of a test", limit=limit, cursor=cursor, **span)
+        asked = PageRequest(
+            operation="ledger.export", secret=b"of a test", limit=limit, cursor=cursor, since=since, until=until
+        )
         async with writing() as frame:
             page = await service.transactions(frame, asked)
         found += page.items
