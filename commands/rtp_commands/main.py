@@ -62,6 +62,7 @@ TABLE = (
     Row("events", "events", "What happened, in order", "Operations"),
     Row("cache", "cache", "Warm, look into and purge the cache", "Operations"),
     Row("migrations", "migrations", "The database's schema: status, plan, apply", "Operations"),
+    Row("webhooks", "webhooks", "What providers tell us, and what came of it", "Operations"),
     Row("audit", "audit", "Who did what to whom, and why", "Operations"),
     Row("plans", "plans", "What dry runs found: look again, carry out", "Operations"),
     Row("staff", "staff", "People who use rtp, and their roles", "Operations"),

@@ -12,13 +12,14 @@ from litestar.types import ASGIApp
 
 from rtp.errors import InvalidInput
 from rtp.kit import failpoints
+from rtp.permissions import OPEN as OPENED
 from rtp.settings import Settings
 from rtp_server import openapi, plugging, problems
 from rtp_server import state as states
 from rtp_server.bodies import StrictRequest
 from rtp_server.edge import Edge
 from rtp_server.edge.logs import configure
-from rtp_server.operation import BODY_LIMIT, Endpoint, permitted
+from rtp_server.operation import BODY_LIMIT, OPEN, Endpoint, permitted
 from rtp_server.routes import HANDLERS, OPEN_HANDLERS
 from rtp_server.schema_gate import guard
 
@@ -50,6 +51,8 @@ def create_litestar(state: states.State) -> Litestar:
         debug=False,
     )
     app.state.endpoints = endpoints_of(app)
+    if opened := sorted(_opened(app) - OPENED):
+        raise RuntimeError(f"routes that are open without standing in rtp.permissions.OPEN: {', '.join(opened)}")
     missing = [name for name in app.state.endpoints if not _known(state, name)]
     if missing:
         raise RuntimeError(f"operations without a role in rtp.permissions: {', '.join(sorted(missing))}")
@@ -65,6 +68,12 @@ def endpoints_of(app: Litestar) -> dict[str, Endpoint]:
             if isinstance(endpoint, Endpoint):
                 found[endpoint.operation.id] = endpoint
     return found
+
+
+def _opened(app: Litestar) -> set[str]:
+    """The routes that answer without a token, by operation id."""
+    handlers = [handler for route in app.routes for handler in getattr(route, "route_handlers", [])]
+    return {str(one.operation_id or one.name) for one in handlers if one.opt.get("permission") == OPEN}
 
 
 def arm_failpoint(settings: Settings) -> None:

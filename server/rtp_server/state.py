@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rtp import __version__
@@ -16,6 +17,8 @@ from rtp.db.premises import Premises
 from rtp.permissions import Permissions
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
+from rtp.webhooks import received_senders
+from rtp.webhooks.received_senders import Senders
 from rtp_server.additions import Additions
 from rtp_server.schema_gate import SchemaGate
 
@@ -37,6 +40,11 @@ class State:
 
     def __post_init__(self) -> None:
         self.gate = SchemaGate(self.database)
+
+    @cached_property
+    def senders(self) -> Senders:
+        """The providers whose webhooks are taken; read once, as their secrets are settings."""
+        return received_senders.senders(self.settings)
 
     def services(self) -> dict[str, Any]:
         """Connections to the outside by name, for jobs and consumers."""

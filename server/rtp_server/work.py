@@ -13,8 +13,9 @@ from rtp.jobs.spec import JobSpec
 from rtp.payments import jobs as payment_jobs
 from rtp.refunds import jobs as refund_jobs
 from rtp.subscriptions import jobs as subscription_jobs
+from rtp.webhooks import received_jobs as webhook_jobs
 
-JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS, *payment_jobs.JOBS, *refund_jobs.JOBS, *subscription_jobs.JOBS)
+JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS, *payment_jobs.JOBS, *refund_jobs.JOBS, *subscription_jobs.JOBS, *webhook_jobs.JOBS)
 """Every kind of job."""
 
 

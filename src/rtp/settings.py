@@ -42,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """URL of the payment provider; empty means the built-in sandbox, which `rtp up` starts."""
     provider_token: str = ""
     """Token for RTP_PROVIDER_URL; empty means the instance's own, which the built-in sandbox takes."""
+    provider_webhook_secret: str = ""
+    """Secret (whsec_…) that the provider signs its webhooks with; empty means the built-in sandbox's own."""
+    provider_webhook_secret_old: str = ""
+    """The secret before it, taken beside it while the provider changes over."""
     port: int = 0
     """Loopback TCP port of the API; 0 keeps the one this instance had, or picks a free one."""
     api_processes: int = 1

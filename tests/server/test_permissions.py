@@ -9,31 +9,73 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import get
 
-from rtp.permissions import ROLES
+from rtp.permissions import OPEN, ROLES
+from rtp.settings import Settings
 from rtp.testing import asgi
+from rtp_server import app as application
+from rtp_server import operation
 
+UNDOCUMENTED = {"openapi.show"}
+"""The document does not describe itself."""
 TABLE = Path(__file__).parent / "permissions.csv"
 
 
-def table() -> dict[str, dict[str, bool]]:
+def rows() -> list[dict[str, str]]:
     with TABLE.open() as file:
-        return {row["operation"]: {role: row[role] == "yes" for role in ROLES} for row in csv.DictReader(file)}
+        return list(csv.DictReader(file))
 
 
-async def operations(api: httpx.AsyncClient) -> dict[str, tuple[str, str]]:
-    """Operation id → (method, path) of the OpenAPI document, without what is open to everybody."""
+def table() -> dict[str, dict[str, bool]]:
+    """Operation id → role → whether it may, of what needs a token."""
+    return {row["operation"]: {role: row[role] == "yes" for role in ROLES} for row in rows() if not is_open(row)}
+
+
+def is_open(row: dict[str, str]) -> bool:
+    return all(row[role] == "open" for role in ROLES)
+
+
+async def documented(api: httpx.AsyncClient, *, opened: bool) -> dict[str, tuple[str, str]]:
+    """Operation id → (method, path) of the OpenAPI document: what needs a token, or what is open to everybody."""
     document = (await api.get("/openapi.json")).json()
     return {
         spec["operationId"]: (method.upper(), path)
         for path, methods in document["paths"].items()
         for method, spec in methods.items()
-        if isinstance(spec, dict) and not spec["operationId"].startswith("health.")
+        if isinstance(spec, dict) and (spec.get("security") == [{}]) is opened
     }
+
+
+async def operations(api: httpx.AsyncClient) -> dict[str, tuple[str, str]]:
+    return await documented(api, opened=False)
 
 
 async def test_the_table_names_every_operation_and_no_other(api: httpx.AsyncClient) -> None:
     assert sorted(table()) == sorted(await operations(api))
+
+
+async def test_what_is_open_to_everybody_is_listed_documented_and_asks_for_no_token(
+    app: asgi.App, api: httpx.AsyncClient
+) -> None:
+    opened = await documented(api, opened=True)
+    assert opened.keys() == {row["operation"] for row in rows() if is_open(row)} == OPEN - UNDOCUMENTED
+    async with asgi.client(app) as client:
+        for method, path in opened.values():
+            answer = await client.request(method, re.sub(r"\{\w+\}", "nothing", path), json=_body(method))
+            assert answer.json().get("code") != "not_logged_in", path
+
+
+def test_a_route_that_opens_itself_without_standing_in_the_list_keeps_the_server_down(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @get("/back-door", operation_id="users.everything", opt={"permission": operation.OPEN})
+    async def back_door() -> str:
+        return "all of it"
+
+    monkeypatch.setattr(application, "HANDLERS", (*application.HANDLERS, back_door))
+    with pytest.raises(RuntimeError, match=r"open without standing in rtp.permissions.OPEN: users.everything"):
+        application.create_app(settings)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -51,7 +93,7 @@ async def test_a_role_may_do_what_the_table_says_and_nothing_else(
     assert wrong == []
 
 
-async def test_without_a_token_nothing_but_health_answers_over_tcp(app: asgi.App, api: httpx.AsyncClient) -> None:
+async def test_without_a_token_nothing_but_what_is_open_answers_over_tcp(app: asgi.App, api: httpx.AsyncClient) -> None:
     async with asgi.client(app) as client:
         for method, path in (await operations(api)).values():
             answer = await client.request(method, re.sub(r"\{\w+\}", "nothing", path), json=_body(method))

@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 
 from rtp import __version__
+from rtp.kit import masking
 
 _TOKEN = re.compile(r"rtp_[A-Za-z0-9]{16,}")
 _EMAIL = re.compile(r"[^\s@\"'<>(),;:/=&?]+(?:@|%40)[^\s@\"'<>(),;:/=&?]+\.[^\s@\"'<>(),;:/=&?]+")
-_CARD = re.compile(r"(?<![\w])(?:\d[ -]?){12,18}\d(?![\w])")
 _access = structlog.get_logger("rtp.access")
 
 
@@ -45,7 +45,7 @@ def mask(text: str) -> str:
     """Hide what may not be in a log: tokens, e-mails, card numbers (all but the last four digits)."""
     text = _TOKEN.sub("rtp_***", text)
     text = _EMAIL.sub("***@***", text)
-    return _CARD.sub(_masked_card, text)
+    return masking.card_numbers(text)
 
 
 def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -81,16 +81,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_masked(item) for item in value]
     return value
-
-
-def _masked_card(match: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", match[0])
-    return f"****{digits[-4:]}" if _luhn(digits) else match[0]
-
-
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0

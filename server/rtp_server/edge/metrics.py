@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -20,6 +21,17 @@ HISTORY_DROPPED = Counter(
     "Requests that are missing in the stored history, because the database took none for too long.",
     registry=REGISTRY,
 )
+WEBHOOKS = Counter(
+    "webhooks_received_total",
+    "Webhooks of providers: taken, repeated, or refused as forged or stale.",
+    ["provider", "result"],
+    registry=REGISTRY,
+)
+
+
+def webhook(provider: str, result: Literal["taken", "repeated", "forged", "stale"]) -> None:
+    """Count one webhook; of a refused one this is all that is kept."""
+    WEBHOOKS.labels(provider, result).inc()
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:

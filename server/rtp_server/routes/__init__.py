@@ -25,6 +25,7 @@ from rtp_server.routes import (
     today,
     tokens,
     users,
+    webhooks_received,
 )
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
@@ -48,6 +49,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *jobs.HANDLERS,
     *migrations.HANDLERS,
     *plans.HANDLERS,
+    *webhooks_received.HANDLERS,
 )
 """Under /v1."""
 

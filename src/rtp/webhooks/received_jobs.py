@@ -1,0 +1,43 @@
+"""The job that lets a received event have its effect; the provider is asked outside of the transaction only."""
+
+from __future__ import annotations
+
+from rtp.errors import RtpError
+from rtp.jobs.spec import Context, JobSpec
+from rtp.kit import failpoints
+from rtp.payments.ports import PaymentProvider, ProviderEvent, ProviderRefund
+from rtp.webhooks import received
+from rtp.webhooks.received_effects import InDoubt, Subject, Told
+
+
+async def process(context: Context, event: str) -> None:
+    """Process one event; what refuses it is noted with it, and tried again later."""
+    try:
+        await _process(context, event)
+    except Exception as error:
+        async with context.writing() as frame:
+            await received.fail(frame, event, error)
+        if not isinstance(error, RtpError):
+            raise  # a defect of ours or of the database's: the queue repeats it, and keeps it among the dead jobs
+    failpoints.reach("job.after_commit")
+
+
+async def _process(context: Context, event: str) -> None:
+    try:
+        async with context.writing() as frame:
+            await received.process(frame, event)
+    except InDoubt as doubt:
+        told = Told(event=doubt.event, asked=True, now=await _asked(context, doubt.event))
+        async with context.writing() as frame:
+            await received.process(frame, event, told)
+
+
+async def _asked(context: Context, event: ProviderEvent) -> Subject | None:
+    """The object as the provider has it now, by our own key."""
+    provider: PaymentProvider = context.services["provider"]
+    if isinstance(event.subject, ProviderRefund):
+        return await provider.retrieve_refund_by_key(event.subject.key)
+    return await provider.retrieve_charge_by_key(event.subject.key)
+
+
+JOBS = (JobSpec("webhooks.process", process, queue=received.QUEUE),)
