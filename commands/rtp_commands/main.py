@@ -59,6 +59,7 @@ TABLE = (
     Row("doctor", "lifecycle", "Check everything, with the command that mends it", "Operations", leaf=True),
     Row("today", "today", "The morning page", "Operations", leaf=True),
     Row("jobs", "jobs", "Work that runs later, and what failed of it", "Operations"),
+    Row("sagas", "sagas", "Work in several steps, and what it waits for", "Operations"),
     Row("events", "events", "What happened, in order", "Operations"),
     Row("cache", "cache", "Warm, look into and purge the cache", "Operations"),
     Row("migrations", "migrations", "The database's schema: status, plan, apply", "Operations"),

@@ -12,10 +12,22 @@ from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
 from rtp.payments import jobs as payment_jobs
 from rtp.refunds import jobs as refund_jobs
+from rtp.sagas import jobs as saga_jobs
+from rtp.sagas.spec import Definition
 from rtp.subscriptions import jobs as subscription_jobs
 from rtp.webhooks import received_jobs as webhook_jobs
 
-JOBS: tuple[JobSpec, ...] = (*job_jobs.JOBS, *payment_jobs.JOBS, *refund_jobs.JOBS, *subscription_jobs.JOBS, *webhook_jobs.JOBS)
+SAGAS: tuple[Definition, ...] = ()
+"""Every saga that this version can advance; one of another version is left to a worker that knows it."""
+
+JOBS: tuple[JobSpec, ...] = (
+    *job_jobs.JOBS,
+    *payment_jobs.JOBS,
+    *refund_jobs.JOBS,
+    *saga_jobs.jobs(SAGAS),
+    *subscription_jobs.JOBS,
+    *webhook_jobs.JOBS,
+)
 """Every kind of job."""
 
 

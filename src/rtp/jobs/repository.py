@@ -88,6 +88,24 @@ async def requeue(frame: Frame, job_id: int) -> None:
     await frame.execute(text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id})
 
 
+_HASTEN = text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo'")
+_HELD = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status IN ('todo', 'doing') LIMIT 1")
+
+
+async def hasten(frame: Frame, lock: str) -> bool:
+    """Take the waiting time from the jobs of a lock; whether there is one, or one that runs."""
+    await frame.execute(_HASTEN, {"lock": lock})
+    return await frame.first(_HELD, {"lock": lock}) is not None
+
+
+_GIVE_BACK = text("UPDATE procrastinate_jobs SET attempts = attempts - 1 WHERE id = :id AND status = 'doing'")
+
+
+async def give_attempt_back(frame: Frame, job_id: int) -> None:
+    """Take one from the attempts of a running job; the queue adds it again when the job ends."""
+    await frame.execute(_GIVE_BACK, {"id": job_id})
+
+
 async def delete_finished(frame: Frame, state: JobState, hours: int) -> int:
     """Delete jobs of a state that ended more than so many hours ago; how many there were."""
     wanted = [ours for ours, named in STATES.items() if named == state]

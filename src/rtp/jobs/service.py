@@ -49,6 +49,16 @@ async def retry(frame: Frame, key: str) -> Job:
     return after
 
 
+async def hasten(frame: Frame, lock: str) -> bool:
+    """Let the jobs that wait under a lock run now; whether one waits there, or is under way."""
+    return await repository.hasten(frame, lock)
+
+
+async def give_attempt_back(frame: Frame, number: int) -> None:
+    """Uncount the attempt that a running job is about to end, because its peer was not asked in it."""
+    await repository.give_attempt_back(frame, number)
+
+
 async def purge(frame: Frame, request: PurgeJobs) -> Purged:
     """Delete finished jobs."""
     deleted = await repository.delete_finished(frame, request.state, request.older_than_hours)

@@ -14,6 +14,10 @@ NAMES = frozenset(
         "job.after_commit",
         "relay.after_delivery",
         "sandbox.after_journal",
+        "saga.before_step",
+        "saga.after_step",
+        "saga.after_transition",
+        "bulk.in_chunk",
     }
 )
 """Every place there is."""

@@ -11,6 +11,7 @@ from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
 from rtp.migrations import service as migrations
+from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 
 SILENT_SECONDS = 15
@@ -42,6 +43,7 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _event_lag(frame),
         await _ledger(frame),
         await _renewals(frame),
+        await _sagas(frame),
         await _cache(frame),
     ]
 
@@ -123,3 +125,13 @@ async def _renewals(frame: Frame) -> Check:
         return Check(name="renewals", state="ok", detail="no subscription waits for its next step")
     detail = f"{overdue} waiting for their next step for more than 10 minutes"
     return Check(name="renewals", state="warning", detail=detail, fix="rtp logs worker")
+
+
+async def _sagas(frame: Frame) -> Check:
+    stuck, late = await sagas.waiting(frame)
+    if not stuck and not late:
+        return Check(name="sagas", state="ok", detail="none is stuck, and none waits for its turn")
+    detail = f"{stuck} stuck, {late} late for their turn by more than 10 minutes"
+    return Check(
+        name="sagas", state="failed" if stuck else "warning", detail=detail, fix="rtp sagas list --state stuck"
+    )

@@ -10,6 +10,7 @@ from rtp.db.frame import Frame
 from rtp.events import service as events
 from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
+from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp.today import repository
 from rtp.today.schemas import Attention, Dependency, FailedPayments, Today
@@ -21,6 +22,7 @@ async def show(frame: Frame) -> Today:
     failed = await repository.failed(frame)
     verdict = await ledger.check(frame)
     lag = await events.lag(frame)
+    stuck, late = await sagas.waiting(frame)
     return Today(
         at=frame.now,
         taken=await repository.taken(frame),
@@ -34,13 +36,16 @@ async def show(frame: Frame) -> Today:
         event_lag_seconds=max(lag.values(), default=0.0),
         ledger=verdict.state,
         dependencies=[await _database(frame), await _cache(frame)],
-        attention=_attention(counts, failed, ledger_broken=verdict.state == "broken"),
+        attention=_attention(counts, failed, ledger_broken=verdict.state == "broken", sagas_stuck=stuck + late),
     )
 
 
-def _attention(counts: object, failed: list[FailedPayments], *, ledger_broken: bool) -> list[Attention]:
+def _attention(
+    counts: object, failed: list[FailedPayments], *, ledger_broken: bool, sagas_stuck: int
+) -> list[Attention]:
     rows = [
         ("the ledger does not hold", int(ledger_broken), "rtp ledger check"),
+        ("sagas that are stuck or late", sagas_stuck, "rtp sagas list --state stuck"),
         ("jobs that gave up", getattr(counts, "dead", 0), "rtp jobs list --state dead"),
         ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
         ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),
