@@ -138,3 +138,50 @@ def test_a_control_ends_by_itself_also_when_whoever_set_it_is_dead(clock: FixedC
     clock.instant += timedelta(seconds=1)
     assert book.control == Control()
     assert [refund.state for refund in book.refunds(LONG_AGO)] == ["succeeded"]
+
+
+def test_a_dispute_that_nobody_answers_is_lost_when_its_time_is_over(clock: FixedClock) -> None:
+    book = Book(clock)
+    book.steer(Control(dispute_days=2))
+    book.charge("c", Money(500, "USD"), CARDS["disputed"].ref, "")
+    clock.instant += timedelta(days=2) - timedelta(seconds=1)
+    assert [one.state for one in book.disputes_since(LONG_AGO)] == ["needs_response"]
+    clock.instant += timedelta(seconds=1)
+    assert [one.state for one in book.disputes_since(LONG_AGO)] == ["lost"]
+    assert [event.type for event in book.record.events.values()] == [
+        "charge.succeeded", "dispute.opened", "dispute.closed"
+    ]  # fmt: skip
+
+
+def test_a_review_takes_its_time_and_its_end_is_told(clock: FixedClock) -> None:
+    book = Book(clock)
+    book.steer(Control(dispute_delay_ms=60_000, dispute_outcome="lost"))
+    book.charge("c", Money(500, "USD"), CARDS["disputed"].ref, "")
+    [dispute] = book.disputes_since(LONG_AGO)
+    book.submit_evidence("e", dispute.ref, {"receipt": "x"})
+    clock.instant += timedelta(days=30)
+    assert [one.state for one in book.disputes_since(LONG_AGO)] == ["lost"]
+    told = list(book.record.events.values())
+    assert [event.type for event in told[1:]] == ["dispute.opened", "dispute.updated", "dispute.closed"]
+    assert told[-1].created_at == BEGIN + timedelta(minutes=1)
+
+
+def test_money_that_settles_while_the_disk_is_full_settles_later(clock: FixedClock) -> None:
+    full = False
+
+    def keep(entry: Entry) -> None:
+        if full:
+            raise OSError("no space left")
+
+    book = Book(clock, keep)
+    book.steer(Control(charge_delay_ms=1_000))
+    book.charge("c", Money(500, "USD"), CARDS["visa"].ref, "")
+    clock.instant += timedelta(seconds=1)
+    full = True
+    with pytest.raises(OSError, match="no space left"):
+        book.charge_of("c")
+    full = False
+    found = book.charge_of("c")
+    assert found is not None
+    assert found.state == "succeeded"
+    assert len(book.record.events) == 1

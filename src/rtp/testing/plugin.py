@@ -29,6 +29,8 @@ from rtp.testing.servers import Cloned
 INSTANT = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 """Monday morning before the trading rooms open in New York: what the pinned clock says."""
 
+for _rules in ("contract", "contract_refunds", "contract_events"):
+    pytest.register_assert_rewrite(f"rtp.testing.{_rules}")
 OpenFrame = Callable[..., AbstractAsyncContextManager[Frame]]
 _runs: list[Path] = []
 
