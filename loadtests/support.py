@@ -29,9 +29,9 @@ class Support(FastHttpUser):
         payment = self._payment()
         if payment is None:
             return
-        preview = f"/v1/payments/{payment}/refund-preview?amount={AMOUNT}"
-        name = "GET /v1/payments/{payment}/refund-preview"
-        with self.client.get(preview, headers=self.default_headers, name=name, catch_response=True) as answer:
+        path, name = f"/v1/payments/{payment}/refund-preview", "POST /v1/payments/{payment}/refund-preview"
+        asked = {"amount": AMOUNT}
+        with self.client.post(path, json=asked, headers=self.default_headers, name=name, catch_response=True) as answer:
             if answer.status_code != 200:
                 answer.failure(f"answer {answer.status_code}")
                 return
@@ -50,7 +50,7 @@ class Support(FastHttpUser):
 
     def _issue(self, payment: str) -> None:
         headers = {**self.default_headers, "Idempotency-Key": f"load-{uuid.uuid4()}"}
-        body = {"reason": "load test", "amount": AMOUNT, "again": True}
+        body = {"reason": "other", "note": "load test", "amount": AMOUNT, "again": True}
         path, name = f"/v1/payments/{payment}/refunds", "POST /v1/payments/{payment}/refunds"
         with self.client.post(path, json=body, headers=headers, name=name, catch_response=True) as answer:
             # Another desk may have taken the rest in between: a refusal by rule is a right answer.

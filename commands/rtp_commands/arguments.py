@@ -85,6 +85,25 @@ def amount(text: str) -> Asked:
     return asked
 
 
+class AskedLine(NamedTuple):
+    """A line of a payment as it was typed: its number, and an amount or a number of pieces of it."""
+
+    position: int
+    amount: Asked | None
+    pieces: int | None
+    text: str
+
+
+@refusing
+def line(text: str) -> AskedLine:
+    """`2`, `2:25.00` or `2=3`: a whole line, an amount of it, pieces of it."""
+    found = re.fullmatch(r"([1-9][0-9]{0,3})(?::(.+)|=([1-9][0-9]{0,5}))?", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no line such as 1, 1:25.00 (an amount of it) or 1=2 (pieces of it)")
+    asked = amount(found[2]) if found[2] else None
+    return AskedLine(int(found[1]), asked, int(found[3]) if found[3] else None, text.strip())
+
+
 def id_or_key(prefix: str, noun: str, *, key: str = "", pattern: str = "") -> Callable[[str], str]:
     """A parser for an argument that names a thing by its id or its natural key (`key` says which)."""
 

@@ -71,14 +71,21 @@ def read(path: Path) -> Catalog:
 
     Raises: Usage, naming the file and the line or path of what is wrong.
     """
-    loaded = _load(path, _content(path))
     try:
-        file = msgspec.convert(loaded, File)
+        file = msgspec.convert(loaded(path), File)
     except msgspec.ValidationError as error:
         what, _, place = str(error).partition(" - at `$")
-        raise _refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
+        raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
     products = [_product(path, place, one, file.currency) for place, one in enumerate(file.products)]
     return Catalog(products=products)
+
+
+def loaded(path: Path) -> Any:
+    """What a YAML file holds, or stdin for `-`: plain values only, and no number with decimals.
+
+    Raises: Usage.
+    """
+    return _load(path, _content(path))
 
 
 def _content(path: Path) -> bytes:
@@ -104,13 +111,13 @@ def _load(path: Path, content: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
-        raise _refused(path, where, error.problem or "not YAML") from error
+        raise refused(path, where, error.problem or "not YAML") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise _refused(path, "the file", str(error).partition("\n")[0]) from error
+        raise refused(path, "the file", str(error).partition("\n")[0]) from error
     except RecursionError as error:
-        raise _refused(path, "the file", "it is nested too deeply") from error
+        raise refused(path, "the file", "it is nested too deeply") from error
     if (place := _float(loaded, "")) is not None:
-        raise _refused(path, place, 'a number with decimals may not be exact; write it as text, such as "197.00"')
+        raise refused(path, place, 'a number with decimals may not be exact; write it as text, such as "197.00"')
     return loaded
 
 
@@ -143,12 +150,13 @@ def _product(path: Path, place: int, one: FileProduct, currency: str) -> Catalog
 def _money(path: Path, place: str, price: FilePrice, currency: str) -> Money:
     text = str(price.amount)
     if not _AMOUNT.fullmatch(text):
-        raise _refused(path, f"{place}.amount", f"{text!r} is not an amount such as 197.00")
+        raise refused(path, f"{place}.amount", f"{text!r} is not an amount such as 197.00")
     try:
         return Money.parse(text, price.currency or currency)
     except ValueError as error:
-        raise _refused(path, f"{place}.amount", str(error)) from error
+        raise refused(path, f"{place}.amount", str(error)) from error
 
 
-def _refused(path: Path, place: str, what: str) -> Usage:
+def refused(path: Path, place: str, what: str) -> Usage:
+    """What is wrong in a file, and where."""
     return Usage(what=f"{path}: {place}: {what}", fields={place: what})

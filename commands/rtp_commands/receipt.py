@@ -1,12 +1,17 @@
-"""A plan as people read it: what would change, from what to what, what would be asked of others, and the way back."""
+"""A plan and a refund as people read them: what would change, what would be asked of others, what cannot be undone."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
+from rtp.kit.money import Money
 from rtp.operations import Change, Plan
+from rtp.refunds.schemas import RefundPreview
+from rtp_commands.arguments import Asked, AskedLine
 from rtp_commands.cells import Cell, cell, minute
 from rtp_commands.table import Line, flat, pairs, plain
+from rtp_commands.words import pad, safe, width
 
 SHOWN = 20
 
@@ -30,6 +35,84 @@ def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
 def text(plan: Plan, *, reversible: str, wide: int) -> str:
     """The receipt without colour."""
     return plain(lines(plan, reversible=reversible, wide=wide)).rstrip("\n")
+
+
+MONEY = 13
+"""Columns of an amount: up to 999,999,999.99."""
+STYLES = {"ok": "green", "approval": "yellow", "refused": "red"}
+
+
+def refund(preview: RefundPreview, *, wide: int, environment: str) -> list[Line]:
+    """A refund before it is made: who, what of each line, what is left, what the policy says, what stays as it is."""
+    card = f"{preview.card_brand} ending {preview.card_last_four}" if preview.card_last_four else "the card"
+    head = [
+        ("Payment", f"{preview.payment_id}, {preview.purpose}"),
+        ("Member", f"{preview.email} ({preview.user_id})"),
+        ("Back to", f"{card}, which paid it, and nowhere else"),
+        ("Asked by", f"{preview.actor}, on {environment}"),
+    ]
+    foot = [("Subscription", preview.subscription), ("Access", preview.access)]
+    if preview.approval:
+        foot.append(("Approval", preview.approval))
+    foot.append(("Final", preview.final))
+    if not preview.allowed:
+        foot.append(("REFUSED", preview.refusal))
+    return [
+        *_named(head, wide), [], *_amounts(preview, wide), [], *_policy(preview, wide), [], *_named(foot, wide),
+    ]  # fmt: skip
+
+
+def command(
+    payment: str, amount: Asked | None, lines: list[AskedLine] | None, *, net: bool, cancel: str | None, revoke: bool
+) -> str:
+    """The command that carries out what was previewed."""
+    words = ["rtp", "refunds", "issue", payment]
+    words += ["--amount", f"{amount.text} {amount.currency or ''}".strip()] if amount else []
+    words += [word for line in lines or [] for word in ("--line", line.text)]
+    words += ["--net"] if net else []
+    words += ["--cancel-subscription", cancel] if cancel else []
+    words += ["--revoke-access"] if revoke else []
+    return f"{shlex.join(words)} --reason CODE"
+
+
+def _amounts(preview: RefundPreview, wide: int) -> list[Line]:
+    """One row a line of the payment, the sum under a rule, and what it leaves of the payment."""
+    room = wide - 4 * MONEY
+    heading = "".join(pad(name, MONEY, right=True) for name in ("net", "tax", "refund", "left"))
+    rows: list[Line] = [[(pad(f"In {preview.amount.currency}", room) + heading, "bold")]]
+    for line in preview.lines:
+        pieces = f" ({line.quantity} pieces)" if line.quantity else ""
+        named = _cut(f"{line.position}  {safe(line.description)}{pieces}", room)
+        rows.append([(named + _columns(line.net, line.tax, line.net + line.tax, line.left), "")])
+    rows.append([("-" * wide, "dim")])
+    rows.append([(pad("Refund", room) + _columns(preview.net, preview.tax, preview.amount), "bold")])
+    sums = (("Captured", preview.captured), ("Refunded so far", preview.refunded), ("Left after it", preview.left))
+    return [*rows, *([(pad(name, room) + " " * MONEY * 2 + _columns(money), "")] for name, money in sums)]
+
+
+def _policy(preview: RefundPreview, wide: int) -> list[Line]:
+    version = preview.policy_version
+    said = f"version {version}" if version else "none is applied (rtp refunds policy apply FILE)"
+    rows = [("Policy", Cell(said))]
+    rows += [(f"  {one.rule}", Cell(f"{one.state}: {safe(one.detail)}", style=STYLES[one.state])) for one in
+             preview.findings]  # fmt: skip
+    return pairs(rows, wide)
+
+
+def _named(rows: list[tuple[str, str]], wide: int) -> list[Line]:
+    return pairs([(name, Cell(safe(text))) for name, text in rows], wide)
+
+
+def _columns(*amounts: Money) -> str:
+    return "".join(pad(str(amount).partition(" ")[0], MONEY, right=True) for amount in amounts)
+
+
+def _cut(text: str, room: int) -> str:
+    if width(text) < room:
+        return pad(text, room)
+    while width(text) > room - 2:
+        text = text[:-1]
+    return pad(text + "…", room)
 
 
 def _differences(change: Change) -> list[tuple[str, Cell]]:

@@ -18,6 +18,7 @@ def refund(state: str) -> dict[str, Any]:
         "user_id": "usr_38G54Q4EBXYTQ",
         "payment_id": PAYMENT,
         "amount": {"amount": 2500, "currency": "USD"},
+        "tax": {"amount": 0, "currency": "USD"},
         "state": state,
         "reason": "duplicate",
         "issued_by": "local",
@@ -68,7 +69,7 @@ def test_no_wait_answers_at_once_with_what_was_accepted(there: Any, peer: Any, r
 def test_the_amount_travels_in_minor_units_with_its_currency(there: Any, peer: Any, refunds: Any) -> None:
     refunds("succeeded")
     there(*ISSUE)
-    assert peer.writes()[0].json() == {"reason": "duplicate", "amount": 2500, "currency": "USD", "again": False}
+    assert peer.writes()[0].json() == {"reason": "duplicate", "amount": 2500, "currency": "USD"}
     assert peer.writes()[0].query["reason"] == "duplicate"
 
 

@@ -1,4 +1,4 @@
-"""Routes of refunds."""
+"""Routes of refunds and of the refund policy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from litestar.params import QueryParameter
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
-from rtp.kit.money import MAX_AMOUNT
 from rtp.operations import Page
-from rtp.refunds import schemas, service
-from rtp.refunds.schemas import IssueRefund, Refund, RefundPreview, RefundState
+from rtp.refunds import deciding, policies, previewing, schemas, service
+from rtp.refunds.schemas import (
+    Decision,
+    IssueRefund,
+    PolicyDiff,
+    PreviewRefund,
+    Refund,
+    RefundDetail,
+    RefundPolicy,
+    RefundPreview,
+    RefundRules,
+    RefundState,
+)
 from rtp_server.operation import operation
 
 User = Annotated[str, QueryParameter(max_length=254, description="Id or e-mail of a member.")]
-Amount = Annotated[
-    int | None, QueryParameter(ge=1, le=MAX_AMOUNT, description="Minor units; all that is left without.")
-]
 
 
 @operation(schemas.LIST)
@@ -29,15 +36,15 @@ async def list_refunds(
 
 
 @operation(schemas.SHOW)
-async def show(frame: Frame, refund: str) -> Refund:
-    """Show a refund."""
+async def show(frame: Frame, refund: str) -> RefundDetail:
+    """Show a refund with its lines."""
     return await service.show(frame, refund)
 
 
 @operation(schemas.PREVIEW)
-async def preview(frame: Frame, payment: str, amount: Amount = None) -> RefundPreview:
+async def preview(frame: Frame, payment: str, data: PreviewRefund) -> RefundPreview:
     """Show what a refund would do."""
-    return await service.preview(frame, payment, amount)
+    return await previewing.preview(frame, payment, data)
 
 
 @operation(schemas.ISSUE)
@@ -46,4 +53,40 @@ async def issue(frame: Frame, payment: str, data: IssueRefund) -> Refund:
     return await service.issue(frame, payment, data)
 
 
-HANDLERS = (list_refunds, show, preview, issue)
+@operation(schemas.APPROVE)
+async def approve(frame: Frame, refund: str, data: Decision) -> Refund:
+    """Let a refund that waits go its way."""
+    return await deciding.approve(frame, refund, data)
+
+
+@operation(schemas.REJECT)
+async def reject(frame: Frame, refund: str, data: Decision) -> Refund:
+    """End a refund that waits."""
+    return await deciding.reject(frame, refund, data)
+
+
+@operation(schemas.RETRY)
+async def retry(frame: Frame, refund: str) -> Refund:
+    """Issue a failed refund anew, or ask the provider now about one under way."""
+    return await deciding.retry(frame, refund)
+
+
+@operation(schemas.POLICY)
+async def show_policy(frame: Frame) -> RefundPolicy:
+    """Show the refund policy that holds."""
+    return await policies.show(frame)
+
+
+@operation(schemas.PLAN_POLICY)
+async def plan_policy(frame: Frame, data: RefundRules) -> PolicyDiff:
+    """Compare a refund policy with the one that holds."""
+    return await policies.plan(frame, data)
+
+
+@operation(schemas.APPLY_POLICY)
+async def apply_policy(frame: Frame, data: RefundRules) -> PolicyDiff:
+    """Let a refund policy hold from now on."""
+    return await policies.apply(frame, data)
+
+
+HANDLERS = (list_refunds, show, preview, issue, approve, reject, retry, show_policy, plan_policy, apply_policy)

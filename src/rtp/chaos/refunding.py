@@ -40,7 +40,7 @@ def issue_refunds(count: int = 20, price: str = "") -> dict[str, Any]:
     count = int(count)
     with client(30.0) as api:
         payment = _payment(api, count * AMOUNT, price)
-        body = IssueRefund(amount=AMOUNT, reason="experiment", again=True)
+        body = IssueRefund(amount=AMOUNT, reason="other", note="experiment", again=True)
         for _ in range(count):
             api.write(refunds.ISSUE, body, key=f"chaos-{uuid.uuid4()}", at={"payment": payment.id})
     return {"payment": payment.id, "accepted": count}

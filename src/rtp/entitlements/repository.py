@@ -36,6 +36,7 @@ def to_entitlement(row: Row[Any], now: datetime) -> Entitlement:
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         version=row.version,
+        revoked_until=row.revoked_until,
     )
 
 
@@ -44,6 +45,13 @@ async def lock(frame: Frame, places: Iterable[Place]) -> dict[Place, Entitlement
     query = select(entitlements).where(bulk.among(places, "user_id", "product_id"))
     rows = await frame.all(query.order_by(entitlements.c.id).with_for_update())
     return {(row.user_id, row.product_id): to_entitlement(row, frame.now) for row in rows}
+
+
+async def lock_of_source(frame: Frame, user_id: int, source_id: UUID) -> list[Entitlement]:
+    """The entitlements of a member that this subscription decided, held for this transaction."""
+    query = select(entitlements).where(entitlements.c.user_id == user_id, entitlements.c.source_id == source_id)
+    rows = await frame.all(query.order_by(entitlements.c.id).with_for_update())
+    return [to_entitlement(row, frame.now) for row in rows]
 
 
 async def add(frame: Frame, rows: list[dict[str, Any]]) -> list[Entitlement]:

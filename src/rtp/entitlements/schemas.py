@@ -13,14 +13,17 @@ from rtp.subscriptions.schemas import Status
 
 Why = Literal[
     "active", "trial", "grace", "ending",
-    "first_payment_open", "never_paid", "grace_over", "unpaid", "paused", "canceled",
+    "first_payment_open", "never_paid", "grace_over", "unpaid", "paused", "canceled", "revoked",
     "user_suspended", "none",
 ]  # fmt: skip
 """Why a product is open (the first four) or closed; `ending`: canceled, but paid until `until`."""
 
 
 class Entitlement(Struct, kw_only=True):
-    """Whether a product is open to a member; `source_id` is the subscription that decided it, `until` its known end."""
+    """Whether a product is open to a member; `source_id` is the subscription that decided it, `until` its known end.
+
+    `revoked_until` is set while a refund took back what was paid for: only what is paid for a later time opens it.
+    """
 
     id: str
     user_id: str
@@ -32,10 +35,14 @@ class Entitlement(Struct, kw_only=True):
     opened_at: datetime | None
     closed_at: datetime | None
     version: int
+    revoked_until: datetime | None = None
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """The subscription that decides about a product: `ending_at` is set when it was canceled for that time."""
+    """The subscription that decides about a product: `ending_at` is set when it was canceled for that time.
+
+    `paid_until` is the end of what is paid for.
+    """
 
     user_id: int
     product_id: UUID
@@ -44,6 +51,7 @@ class Source(Struct, frozen=True, kw_only=True):
     status: Status
     ending_at: datetime | None
     grace_until: datetime | None
+    paid_until: datetime
 
 
 class Decision(Struct, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -47,6 +48,24 @@ async def follow(frame: Frame, sources: Sequence[Source]) -> None:
     if fresh:
         for added in await repository.add(frame, fresh):
             _record(frame, None, added)
+
+
+async def revoke(frame: Frame, user_id: int, *, source: str, until: datetime) -> bool:
+    """Close what a subscription opens, until more than `until` is paid for; False where it opens nothing."""
+    found = await repository.lock_of_source(frame, user_id, ids.parse("sub", source))
+    closing = [one for one in found if one.open]
+    for before in closing:
+        after = await repository.change(
+            frame,
+            ids.parse("ent", before.id),
+            open=False,
+            why="revoked",
+            until=None,
+            closed_at=frame.now,
+            revoked_until=until,
+        )
+        _record(frame, before, after)
+    return bool(closing)
 
 
 async def show(frame: Frame, key: str) -> Entitlement:
@@ -143,6 +162,9 @@ def _decision(frame: Frame, facts: Facts) -> Decision:
 
 async def _follow(frame: Frame, before: Entitlement, source: Source, access: Access) -> None:
     source_id = ids.show("sub", source.source_id)
+    revoked = before.source_id == source_id and before.revoked_until is not None
+    if revoked and access.open and source.paid_until <= (before.revoked_until or frame.now):
+        return  # a refund took this time back; only a later one, paid for, opens it again
     if before.open and before.source_id != source_id and not access.open:
         return  # an older subscription that ends does not close what a newer one opened
     if (before.why, before.until, before.source_id) == (access.why, access.until, source_id):
@@ -159,6 +181,7 @@ async def _follow(frame: Frame, before: Entitlement, source: Source, access: Acc
         source_id=source.source_id,
         opened_at=opened_at,
         closed_at=closed_at,
+        revoked_until=None,
     )
     _record(frame, before, after)
 
@@ -176,6 +199,7 @@ def _row(frame: Frame, source: Source, access: Access) -> dict[str, Any]:
         "opened_at": frame.now if access.open else None,
         "closed_at": None if access.open else frame.now,
         "version": 1,
+        "revoked_until": None,
     }
 
 

@@ -33,7 +33,7 @@ RULES: dict[str, tuple[str, str]] = {
         """
         SELECT p.id::text FROM payments p LEFT JOIN (
             SELECT payment_id, sum(amount) AS amount FROM refunds
-            WHERE state IN ('created', 'submitted', 'pending', 'unknown', 'succeeded') GROUP BY payment_id
+            WHERE state IN ('waiting', 'created', 'submitted', 'pending', 'unknown', 'succeeded') GROUP BY payment_id
         ) r ON r.payment_id = p.id
         WHERE p.refunds_held <> coalesce(r.amount, 0)
         """,
@@ -74,7 +74,7 @@ RULES: dict[str, tuple[str, str]] = {
         """
         SELECT coalesce(r.currency, l.currency) FROM (
             SELECT currency, sum(amount) AS amount FROM refunds
-            WHERE state IN ('created', 'submitted', 'pending', 'unknown') GROUP BY currency
+            WHERE state IN ('waiting', 'created', 'submitted', 'pending', 'unknown') GROUP BY currency
         ) r FULL JOIN (
             SELECT currency, -sum(amount) AS amount FROM ledger WHERE account = 'refunds payable' GROUP BY currency
         ) l ON l.currency = r.currency

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,8 +11,8 @@ from msgspec import Struct
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
-from rtp.payments import repository
-from rtp.payments.schemas import Payment, PaymentMethod
+from rtp.payments import policy, repository
+from rtp.payments.schemas import ChargeLine, Payment, PaymentMethod
 from rtp.payments.service import PROVIDER, QUEUE
 
 MemberCard = tuple[int, str]
@@ -19,13 +20,14 @@ MemberCard = tuple[int, str]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """One charge: the id that its payment will have, the card, the amount, and what it pays for."""
+    """One charge: the id that its payment will have, the card, the amount, and what it pays for, line by line."""
 
     payment_id: UUID
     method: PaymentMethod
     amount: Money
     purpose: str
     source: str
+    lines: tuple[ChargeLine, ...] = ()
 
 
 async def use_many(frame: Frame, cards: Iterable[MemberCard]) -> dict[MemberCard, PaymentMethod]:
@@ -42,20 +44,26 @@ async def use_many(frame: Frame, cards: Iterable[MemberCard]) -> dict[MemberCard
 
 async def charge_many(frame: Frame, asked: Sequence[Asked]) -> list[Payment]:
     """Ask for money of many cards; each payment has a job of its own."""
-    rows = [
+    sold = [policy.lines(one.amount, one.purpose, one.lines) for one in asked]
+    rows: list[dict[str, Any]] = [
         {
             "id": one.payment_id,
             "user_id": ids.parse_user(one.method.user_id),
             "method_id": ids.parse("pm", one.method.id),
             "amount": one.amount.amount,
             "currency": one.amount.currency,
+            "tax": sum(line.taxed.amount for line in lines),
             "purpose": one.purpose,
             "source": one.source,
             "provider": one.method.provider,
         }
-        for one in asked
+        for one, lines in zip(asked, sold, strict=True)
     ]
     payments = await repository.add_many(frame, rows) if rows else []
+    if rows:
+        many = zip(rows, sold, strict=True)
+        parts = [part for row, lines in many for part in repository.line_rows(frame, row["user_id"], row["id"], lines)]
+        await repository.add_lines(frame, parts)
     for payment in payments:
         user_id = ids.parse_user(payment.user_id)
         frame.record("payment.created", payment.id, payment.version, user_id=user_id, after=payment)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rtp.kit.money import Money
 from rtp.payments.errors import IllegalPaymentMove
-from rtp.payments.schemas import PaymentState
+from rtp.payments.schemas import ChargeLine, PaymentState
 
 MOVES: dict[tuple[PaymentState, str], PaymentState] = {
     ("created", "submit"): "submitted",
@@ -37,3 +39,15 @@ def refundable(captured: Money, held: Money, lost: Money) -> Money:
     """Captured, less every refund that took or may still take money, less lost disputes; never below zero."""
     left = captured - held - lost
     return left if left.amount > 0 else Money.zero(captured.currency)
+
+
+def lines(amount: Money, purpose: str, given: Sequence[ChargeLine]) -> list[ChargeLine]:
+    """The lines of a charge; without any, it is one line that holds no tax.
+
+    Raises: ValueError for lines that do not sum to the amount.
+    """
+    sold = list(given) or [ChargeLine(description=purpose, net=amount)]
+    total = Money.total((line.net + line.taxed for line in sold), amount.currency)
+    if total != amount:
+        raise ValueError(f"the lines sum to {total}, and {amount} is charged")
+    return sold

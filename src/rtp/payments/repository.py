@@ -15,8 +15,18 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
 from rtp.payments import policy
-from rtp.payments.model import payment_methods, payments
-from rtp.payments.schemas import Payment, PaymentMethod, PaymentState
+from rtp.payments.model import payment_lines, payment_methods, payments
+from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
+
+_HOLD_LINES = text(
+    """
+    UPDATE payment_lines l SET quantity_held = l.quantity_held + v.quantity, net_held = l.net_held + v.net,
+        tax_held = l.tax_held + v.tax
+    FROM unnest(CAST(:positions AS integer[]), CAST(:quantities AS integer[]), CAST(:nets AS bigint[]),
+        CAST(:taxes AS bigint[])) AS v(position, quantity, net, tax)
+    WHERE l.payment_id = :payment_id AND l.position = v.position RETURNING l.position, l.id
+    """
+)
 
 
 def to_payment(row: Row[Any]) -> Payment:
@@ -39,6 +49,23 @@ def to_payment(row: Row[Any]) -> Payment:
         version=row.version,
         created_at=row.created_at,
         settled_at=row.settled_at,
+        tax=Money(row.tax, row.currency),
+        disputed=row.disputes_open > 0,
+    )
+
+
+def _to_line(row: Row[Any], currency: str) -> SoldLine:
+    return SoldLine(
+        position=row.position,
+        product=row.product,
+        price=row.price,
+        description=row.description,
+        quantity=row.quantity,
+        net=Money(row.net, currency),
+        tax=Money(row.tax, currency),
+        quantity_held=row.quantity_held,
+        net_held=Money(row.net_held, currency),
+        tax_held=Money(row.tax_held, currency),
     )
 
 
@@ -65,7 +92,7 @@ async def find(frame: Frame, payment_id: UUID, *, lock: bool = False) -> Payment
 
 
 async def add(
-    frame: Frame, user_id: int, method_id: UUID, *, amount: Money, purpose: str, source: str, provider: str
+    frame: Frame, user_id: int, method_id: UUID, *, amount: Money, tax: Money, purpose: str, source: str, provider: str
 ) -> Payment:
     """Insert a payment that was not yet sent."""
     values = {
@@ -74,6 +101,7 @@ async def add(
         "method_id": method_id,
         "amount": amount.amount,
         "currency": amount.currency,
+        "tax": tax.amount,
         "state": "created",
         "purpose": purpose,
         "source": source,
@@ -82,6 +110,51 @@ async def add(
         "created_at": frame.now,
     }
     return to_payment((await frame.execute(insert(payments).values(values).returning(payments))).one())
+
+
+def line_rows(frame: Frame, user_id: int, payment_id: UUID, lines: Sequence[ChargeLine]) -> list[dict[str, Any]]:
+    """The rows of a payment's lines, in their order."""
+    return [
+        {
+            "id": frame.ids.uuid(user_id),
+            "user_id": user_id,
+            "payment_id": payment_id,
+            "position": position,
+            "product": line.product,
+            "price": line.price,
+            "description": line.description,
+            "quantity": line.quantity,
+            "net": line.net.amount,
+            "tax": line.taxed.amount,
+            "quantity_held": 0,
+            "net_held": 0,
+            "tax_held": 0,
+        }
+        for position, line in enumerate(lines, start=1)
+    ]
+
+
+async def add_lines(frame: Frame, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert lines of payments."""
+    await bulk.append_rows(frame, payment_lines, rows)
+
+
+async def lines(frame: Frame, payment_id: UUID, currency: str) -> list[SoldLine]:
+    """The lines of a payment, in their order."""
+    query = select(payment_lines).where(payment_lines.c.payment_id == payment_id).order_by(payment_lines.c.position)
+    return [_to_line(row, currency) for row in await frame.all(query)]
+
+
+async def hold_lines(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dict[int, UUID]:
+    """Add to what refunds hold of lines; the rows' CHECKs keep each line's cap. The lines' ids by position."""
+    given = {
+        "payment_id": payment_id,
+        "positions": [part.position for part in parts],
+        "quantities": [part.quantity for part in parts],
+        "nets": [part.net for part in parts],
+        "taxes": [part.tax for part in parts],
+    }
+    return {row.position: row.id for row in await frame.all(_HOLD_LINES, given)}
 
 
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:

@@ -32,7 +32,10 @@ class PaymentMethod(Struct, kw_only=True):
 
 
 class Payment(Struct, kw_only=True):
-    """Money asked from a card: `refundable` is captured, less what refunds hold, less lost disputes."""
+    """Money asked from a card: `refundable` is captured, less what refunds hold, less lost disputes.
+
+    `tax` is the part of the amount that is tax; `disputed` means that a dispute is open.
+    """
 
     id: str
     user_id: str
@@ -50,6 +53,52 @@ class Payment(Struct, kw_only=True):
     version: int
     created_at: datetime
     settled_at: datetime | None
+    tax: Money
+    disputed: bool
+
+
+class ChargeLine(Struct, frozen=True, kw_only=True):
+    """A line of what is charged: `product` and `price` are keys; without `tax` there is none in it."""
+
+    description: str
+    net: Money
+    tax: Money | None = None
+    quantity: int = 1
+    product: str = ""
+    price: str = ""
+
+    @property
+    def taxed(self) -> Money:
+        """The tax, zero without one."""
+        return self.tax or Money.zero(self.net.currency)
+
+
+class SoldLine(Struct, kw_only=True):
+    """A line of a payment: `…_held` is what refunds took or may still take of it. `position` counts from 1."""
+
+    position: int
+    product: str
+    price: str
+    description: str
+    quantity: int
+    net: Money
+    tax: Money
+    quantity_held: int
+    net_held: Money
+    tax_held: Money
+
+
+class LinePart(Struct, frozen=True, kw_only=True):
+    """A part of the line at a position, in minor units of its payment's currency."""
+
+    position: int
+    net: int
+    tax: int
+    quantity: int = 0
+
+    def __neg__(self) -> LinePart:
+        """The same part, given back."""
+        return LinePart(position=self.position, net=-self.net, tax=-self.tax, quantity=-self.quantity)
 
 
 class RefundLine(Struct, kw_only=True):
@@ -63,10 +112,11 @@ class RefundLine(Struct, kw_only=True):
 
 
 class PaymentDetail(Payment, kw_only=True):
-    """A payment with its card and its refunds."""
+    """A payment with its card, its lines and its refunds."""
 
     card_brand: str
     card_last_four: str
+    lines: list[SoldLine]
     refunds: list[RefundLine]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from rtp.db.frame import Frame
@@ -13,7 +14,7 @@ from rtp.operations import Page
 from rtp.payments import policy, repository
 from rtp.payments.errors import MethodNotUsable, PaymentNotFound
 from rtp.payments.ports import ProviderCharge
-from rtp.payments.schemas import Payment, PaymentMethod, PaymentState
+from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
 from rtp.users import service as users
 
 PROVIDER = "sandbox"
@@ -22,23 +23,35 @@ RECONCILE_AFTER = policy.RECONCILE_AFTER
 refundable = policy.refundable
 
 
-async def charge(frame: Frame, method: PaymentMethod, *, amount: Money, purpose: str, source: str) -> Payment:
+async def charge(
+    frame: Frame,
+    method: PaymentMethod,
+    *,
+    amount: Money,
+    purpose: str,
+    source: str,
+    lines: Sequence[ChargeLine] = (),
+) -> Payment:
     """Ask for money: a payment is created and its job queued; the outcome is the event payment.succeeded or .failed.
 
-    `source` is the id of what it pays for. Raises: MethodNotUsable.
+    `source` is the id of what it pays for; `lines` sum to the amount, without them it is one line. Raises:
+    MethodNotUsable.
     """
     if method.state not in {"pending", "active"}:
         raise MethodNotUsable(key=method.id, state=method.state)
     user_id = ids.parse_user(method.user_id)
+    sold = policy.lines(amount, purpose, lines)
     payment = await repository.add(
         frame,
         user_id,
         ids.parse("pm", method.id),
         amount=amount,
+        tax=Money.total((line.taxed for line in sold), amount.currency),
         purpose=purpose,
         source=source,
         provider=method.provider,
     )
+    await repository.add_lines(frame, repository.line_rows(frame, user_id, id_of(payment.id), sold))
     frame.record("payment.created", payment.id, payment.version, user_id=user_id, after=payment)
     frame.enqueue("payments.submit", queue=QUEUE, lock=payment.id, payment=payment.id)
     return payment
@@ -69,7 +82,7 @@ async def settle(frame: Frame, key: str, outcome: ProviderCharge) -> Payment:
     after = await _move(
         frame, payment, "succeed", provider_ref=outcome.ref, captured=outcome.captured.amount, settled_at=frame.now
     )
-    await movements.sale(frame, after, tax=Money.zero(payment.amount.currency), fee=outcome.fee)
+    await movements.sale(frame, after, tax=after.tax, fee=outcome.fee)
     return after
 
 
@@ -148,9 +161,19 @@ async def page(frame: Frame, page: PageRequest, *, user: str = "", state: Paymen
     return await repository.page(frame, page, user_id=user_id, state=state)
 
 
-async def hold_refund(frame: Frame, payment: Payment, amount: Money) -> Payment:
-    """Take an amount out of what is left to refund; negative gives it back. The payment must be locked."""
-    return await repository.hold_refund(frame, id_of(payment.id), amount.amount)
+async def lines(frame: Frame, payment: Payment) -> list[SoldLine]:
+    """The lines of a payment, in their order."""
+    return await repository.lines(frame, id_of(payment.id), payment.amount.currency)
+
+
+async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart]) -> dict[int, UUID]:
+    """Take parts of lines out of what is left to refund; negative ones give it back. The payment must be locked.
+
+    Returns the ids of the lines by their position.
+    """
+    amount = sum(part.net + part.tax for part in parts)
+    await repository.hold_refund(frame, id_of(payment.id), amount)
+    return await repository.hold_lines(frame, id_of(payment.id), parts)
 
 
 def id_of(key: str) -> UUID:

@@ -20,11 +20,35 @@ class RefundExceedsCaptured(RtpError):
     hint = "rtp refunds preview {payment}"
 
 
+class NoSuchLine(RtpError):
+    """The payment {payment} has no line {position}; it has {count}."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp payments show {payment}"
+
+
+class LineExceeded(RtpError):
+    """A refund of {asked} is more than what is left of line {position} of {payment}: {left}."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp refunds preview {payment} --line {position}"
+
+
 class NothingToRefund(RtpError):
     """The payment {payment} is {state}, so there is nothing to refund."""
 
     status = 422
     still = "Nothing was refunded."
+    hint = "rtp payments show {payment}"
+
+
+class PaymentDisputed(RtpError):
+    """The member disputes {payment} at their bank, which already holds the money: a refund would return it twice."""
+
+    status = 422
+    still = "Nothing was refunded; the dispute decides."
     hint = "rtp payments show {payment}"
 
 
@@ -46,8 +70,127 @@ class RefundRepeated(RtpError):
     )
 
 
+class RefundUnsettled(RtpError):
+    """What became of an equal refund of {amount} on {payment} is not known yet: {first}."""
+
+    status = 409
+    still = "It may have been paid; a new one under another key could pay twice."
+    hint = "rtp refunds retry {first} asks the provider now; to refund again on purpose: --again"
+
+
 class IllegalRefundMove(RtpError):
     """The refund {key} is {state}, so {event} is not possible."""
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp refunds show {key}"
+
+
+class RefundRetried(RtpError):
+    """The failed refund {key} was already issued anew: {second}."""
+
+    status = 409
+    still = "That refund stands; no further one was made."
+    hint = "rtp refunds show {second}"
+
+
+class OwnAccount(RtpError):
+    """{email} is your own address, and nobody decides about refunds to themselves."""
+
+    status = 403
+    still = "Nothing was refunded."
+    hint = "Let a colleague do it."
+
+
+class ProductNotRefundable(RtpError):
+    """The refund policy (version {version}) returns nothing for {product}."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp refunds policy show"
+
+
+class RefundWindowClosed(RtpError):
+    """The refund policy (version {version}) returns {product} for {days} days, and the payment is {age} days old."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp refunds policy show"
+
+
+class RefundOverLimit(RtpError):
+    """{amount} is more than {whose} limit {span}, {limit}: {used} of it is used, {left} is left."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp refunds policy show"
+
+
+class RefundRoleNotListed(RtpError):
+    """The refund policy (version {version}) has no {currency} limit for {whose}, so it allows nothing."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "rtp refunds policy show"
+
+
+class ApprovedByIssuer(RtpError):
+    """The refund {key} was issued by you, and a second person must approve it."""
+
+    status = 403
+    still = "It still waits; nothing was paid."
+    hint = "Let a colleague run: rtp refunds approve {key}; or take it back: rtp refunds reject {key}"
+
+
+class ApproverNotAPerson(RtpError):
+    """The token {name} belongs to no staff member, and only a person approves refunds."""
+
+    status = 403
+    still = "It still waits; nothing was paid."
+    hint = "rtp tokens create --staff EMAIL"
+
+
+class ApproverRoleTooLow(RtpError):
+    """The refund policy lets the role {wanted} or above approve, and yours is {own}."""
+
+    status = 403
+    still = "It still waits; nothing was paid."
+
+
+class ApprovalExpired(RtpError):
+    """The refund {key} could be approved until {until}."""
+
+    status = 422
+    still = "Nothing was paid."
+    hint = "rtp refunds preview {payment}"
+
+
+class NothingToCancel(RtpError):
+    """The payment {payment} was not made for a subscription, so none can be cancelled with its refund."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Leave --cancel-subscription and --revoke-access out."
+
+
+class NothingToRevoke(RtpError):
+    """The subscription {subscription} opens nothing now, so there is no access to revoke."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Leave --revoke-access out."
+
+
+class NothingToRestock(RtpError):
+    """What {payment} paid for is a service ({what}): it has no stock that something could go back to."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Leave --restock out."
+
+
+class RefundPolicyInvalid(RtpError):
+    """The refund policy is not valid: {what}"""
+
+    status = 400
+    still = "The policy that holds was not changed."

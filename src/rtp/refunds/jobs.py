@@ -7,7 +7,7 @@ from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
 from rtp.payments.ports import PATIENT, PaymentProvider
-from rtp.refunds import service, settling
+from rtp.refunds import deciding, service, settling
 from rtp.refunds.schemas import Refund
 
 
@@ -38,6 +38,12 @@ async def reconcile(context: Context, refund: str, asked: int) -> None:
         await _ask(context, current, asked + 1)
 
 
+async def expire(context: Context, refund: str) -> None:
+    """End a refund that nobody approved in time."""
+    async with context.writing() as frame:
+        await deciding.expire(frame, refund)
+
+
 async def _ask(context: Context, refund: Refund, next_question: int) -> None:
     """Call the provider and take in its answer; without one, the refund is unknown until the next question."""
     async with context.reading() as frame:
@@ -63,4 +69,5 @@ async def _ask(context: Context, refund: Refund, next_question: int) -> None:
 JOBS = (
     JobSpec("refunds.submit", submit, queue=payments.QUEUE, backoff=PATIENT),
     JobSpec("refunds.reconcile", reconcile, queue=payments.QUEUE, backoff=PATIENT),
+    JobSpec("refunds.expire", expire),
 )

@@ -10,6 +10,9 @@ from rtp.refunds.errors import IllegalRefundMove
 from rtp.refunds.schemas import Refund, RefundState
 
 MOVES: dict[tuple[RefundState, str], RefundState] = {
+    ("waiting", "approve"): "created",
+    ("waiting", "reject"): "rejected",
+    ("waiting", "expire"): "expired",
     ("created", "submit"): "submitted",
     ("created", "cancel"): "canceled",
     ("submitted", "pend"): "pending",
@@ -24,10 +27,10 @@ MOVES: dict[tuple[RefundState, str], RefundState] = {
 }
 """(from, event) → to. `lose` is an answer that did not come; `unknown` is left by asking the provider only."""
 
-HOLDING: frozenset[RefundState] = frozenset({"created", "submitted", "pending", "unknown", "succeeded"})
+HOLDING: frozenset[RefundState] = frozenset({"waiting", "created", "submitted", "pending", "unknown", "succeeded"})
 """States that took or may still take money."""
 
-SETTLED: frozenset[RefundState] = frozenset({"succeeded", "failed", "canceled"})
+SETTLED: frozenset[RefundState] = frozenset({"succeeded", "failed", "canceled", "rejected", "expired"})
 REPEAT_WINDOW = timedelta(minutes=10)
 
 

@@ -1,19 +1,27 @@
-"""Every query on refunds."""
+"""Every query on refunds and their lines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, insert, select, update
 
+from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
-from rtp.refunds.model import refunds
+from rtp.payments.schemas import LinePart
+from rtp.refunds.model import refund_lines, refunds
 from rtp.refunds.schemas import Refund, RefundState
+
+_SAME = (
+    "state reason note ticket issued_by approval_needed approved_by decided_at expires_at cancel_subscription "
+    "revoke_access policy_version provider_ref failure_reason version created_at settled_at"
+).split()
 
 
 def to_refund(row: Row[Any]) -> Refund:
@@ -23,14 +31,9 @@ def to_refund(row: Row[Any]) -> Refund:
         user_id=ids.show_user(row.user_id),
         payment_id=ids.show("pay", row.payment_id),
         amount=Money(row.amount, row.currency),
-        state=row.state,
-        reason=row.reason,
-        issued_by=row.issued_by,
-        provider_ref=row.provider_ref,
-        failure_reason=row.failure_reason,
-        version=row.version,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
+        tax=Money(row.tax, row.currency),
+        retry_of=None if row.retry_of is None else ids.show("rfd", row.retry_of),
+        **{name: getattr(row, name) for name in _SAME},
     )
 
 
@@ -47,21 +50,54 @@ async def of_payment(frame: Frame, payment_id: UUID) -> list[Refund]:
     return [to_refund(row) for row in await frame.all(query)]
 
 
-async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, reason: str) -> Refund:
-    """Insert a refund that was not yet sent."""
-    values = {
+async def retried(frame: Frame, refund_id: UUID, states: Sequence[RefundState]) -> Refund | None:
+    """The refund in one of these states that was issued anew for another."""
+    row = await frame.first(select(refunds).where(refunds.c.retry_of == refund_id, refunds.c.state.in_(states)))
+    return None if row is None else to_refund(row)
+
+
+async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, values: Mapping[str, Any]) -> Refund:
+    """Insert a refund."""
+    row = {
         "id": frame.ids.uuid(user_id),
         "user_id": user_id,
         "payment_id": payment_id,
         "amount": amount.amount,
         "currency": amount.currency,
-        "state": "created",
-        "reason": reason,
-        "issued_by": frame.principal.id,
         "version": 1,
         "created_at": frame.now,
+        **values,
     }
-    return to_refund((await frame.execute(insert(refunds).values(values).returning(refunds))).one())
+    return to_refund((await frame.execute(insert(refunds).values(row).returning(refunds))).one())
+
+
+async def add_lines(
+    frame: Frame, user_id: int, refund_id: UUID, parts: Sequence[LinePart], lines: Mapping[int, UUID]
+) -> None:
+    """Insert what a refund takes of each line; `lines` are the ids of the payment's lines by position."""
+    rows = [
+        {
+            "id": frame.ids.uuid(user_id),
+            "user_id": user_id,
+            "refund_id": refund_id,
+            "payment_line_id": lines[part.position],
+            "position": part.position,
+            "quantity": part.quantity,
+            "net": part.net,
+            "tax": part.tax,
+        }
+        for part in parts
+    ]
+    await bulk.append_rows(frame, refund_lines, rows)
+
+
+async def parts_of(frame: Frame, refund_id: UUID) -> list[LinePart]:
+    """What a refund takes of each line."""
+    query = select(refund_lines).where(refund_lines.c.refund_id == refund_id).order_by(refund_lines.c.position)
+    return [
+        LinePart(position=row.position, net=row.net, tax=row.tax, quantity=row.quantity)
+        for row in await frame.all(query)
+    ]
 
 
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Refund]:

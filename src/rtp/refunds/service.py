@@ -2,84 +2,135 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
+from rtp.errors import InvalidInput
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.operations import Page
-from rtp.payments import methods
 from rtp.payments import service as payments
-from rtp.payments.schemas import Payment
-from rtp.refunds import policy, repository
+from rtp.payments.schemas import LinePart, Payment, SoldLine
+from rtp.permissions import Principal
+from rtp.refunds import allocation, follow_ups, judging, policy, repository
 from rtp.refunds.errors import (
     NothingToRefund,
+    PaymentDisputed,
     RefundCurrencyDiffers,
     RefundExceedsCaptured,
     RefundNotFound,
     RefundRepeated,
+    RefundUnsettled,
 )
-from rtp.refunds.schemas import IssueRefund, Refund, RefundPreview, RefundState
+from rtp.refunds.schemas import IssueRefund, PreviewRefund, Refund, RefundDetail, RefundPart, RefundState
 from rtp.users import service as users
 
 
-async def issue(frame: Frame, payment_key: str, request: IssueRefund) -> Refund:
-    """Reserve the amount and queue the provider call.
+async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, by: Principal | None = None) -> Refund:
+    """Reserve the amount and queue the provider call; above the policy's threshold, wait for a second person first.
 
-    Raises: PaymentNotFound, NothingToRefund, RefundCurrencyDiffers, RefundRepeated, RefundExceedsCaptured.
+    `by` is who asked when it is not the frame's own principal, as for rows of a bulk: theirs are limits and repeats.
+    Raises: PaymentNotFound, what `refuse` and `parts` raise, RefundRepeated, RefundUnsettled, OwnAccount, what the
+    policy refuses with, and what follow-ups refuse with.
     """
     payment = await payments.lock(frame, payment_key)
-    payment_id, user_id = payments.id_of(payment.id), ids.parse_user(payment.user_id)
-    earlier = await repository.of_payment(frame, payment_id)
-    amount = _allowed(frame, payment, earlier, request)
-    await payments.hold_refund(frame, payment, amount)
-    refund = await repository.add(frame, user_id, payment_id, amount, request.reason)
-    await movements.refund_reserved(frame, refund, tax=Money.zero(amount.currency))
-    frame.record("refund.created", refund.id, refund.version, user_id=user_id, after=refund, reason=request.reason)
-    frame.enqueue("refunds.submit", queue=payments.QUEUE, lock=refund.id, refund=refund.id)
-    return refund
+    return await place(frame, payment, request, by=by or frame.principal)
 
 
-async def preview(frame: Frame, payment_key: str, amount: int | None = None) -> RefundPreview:
-    """What a refund would do, without doing it.
+async def place(
+    frame: Frame, payment: Payment, request: IssueRefund, *, by: Principal, retry_of: UUID | None = None
+) -> Refund:
+    """Issue a refund on a payment that is locked; `retry_of` is a failed one that it is issued anew for.
 
-    Raises: PaymentNotFound.
+    Raises: as `issue`.
     """
-    payment = await payments.find(frame, payment_key)
-    card = await methods.show(frame, payment.method_id)
-    user = await users.resolve(frame, payment.user_id)
-    asked = payment.refundable if amount is None else Money(amount, payment.amount.currency)
-    refusal = ""
+    refuse(payment)
+    lines = await payments.lines(frame, payment)
+    follow_ups.refuse_impossible(payment, lines, request)
+    parts, amount = taken(payment, lines, request)
+    if not request.again:
+        _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount, by)
+    await judging.refuse_own_account(frame, by, payment.user_id)
+    judged = await judging.enforce(frame, by, payment, amount, products_of(lines, parts))
+    values = _columns(frame, request, parts, judged, by) | {"retry_of": retry_of}
+    return await _add(frame, payment, parts, amount, values)
+
+
+def refuse(payment: Payment) -> None:
+    """Payments of which nothing is refunded at all.
+
+    Raises: NothingToRefund, PaymentDisputed.
+    """
     if payment.state != "succeeded":
-        refusal = f"the payment is {payment.state}"
-    elif asked > payment.refundable or not asked:
-        refusal = f"{asked} is more than what is left: {payment.refundable}" if asked else "nothing is left"
-    left = payment.refundable - asked
-    return RefundPreview(
-        payment_id=payment.id,
-        user_id=user.id,
-        email=user.email,
-        purpose=payment.purpose,
-        card_brand=card.brand,
-        card_last_four=card.last_four,
-        captured=payment.captured,
-        refunded=payment.refunded,
-        refundable=payment.refundable,
-        amount=asked,
-        left=left if left.amount > 0 else Money.zero(left.currency),
-        allowed=not refusal,
-        refusal=refusal,
-    )
+        raise NothingToRefund(payment=payment.id, state=payment.state)
+    if payment.disputed:
+        raise PaymentDisputed(payment=payment.id)
 
 
-async def show(frame: Frame, key: str) -> Refund:
-    """A refund.
+def taken(payment: Payment, lines: list[SoldLine], request: PreviewRefund) -> tuple[list[LinePart], Money]:
+    """What is taken of each line, and the sum.
+
+    Raises: RefundCurrencyDiffers, RefundExceedsCaptured, NoSuchLine, LineExceeded, InvalidInput.
+    """
+    currency, left = payment.amount.currency, payment.refundable
+    if request.currency not in {None, currency}:
+        raise RefundCurrencyDiffers(payment=payment.id, currency=currency, asked=request.currency)
+    if request.lines and request.amount is not None:
+        raise InvalidInput(what="an amount and lines do not go together", fields={"amount": "give it with its line"})
+    if request.lines:
+        parts = allocation.of_lines(lines, request.lines, payment=payment.id, net=request.net)
+    else:
+        asked = left.amount if request.amount is None else request.amount
+        net = request.net and request.amount is not None
+        parts = allocation.of_amount(lines, asked, net=net)
+        reached = sum(part.net for part in parts) if net else allocation.total(parts)
+        if not asked or reached < asked:
+            raise RefundExceedsCaptured(asked=Money(asked, currency), left=left, payment=payment.id)
+    amount = Money(allocation.total(parts), currency)
+    if amount > left:
+        raise RefundExceedsCaptured(asked=amount, left=left, payment=payment.id)
+    return parts, amount
+
+
+def products_of(lines: list[SoldLine], parts: list[LinePart]) -> tuple[str, ...]:
+    """The products of what is taken."""
+    touched = {part.position for part in parts}
+    return tuple(dict.fromkeys(line.product for line in lines if line.position in touched))
+
+
+async def accept(frame: Frame, payment: Payment, refund: Refund) -> None:
+    """Queue the provider call of a refund that nobody else has to approve, and do what was asked for beside it."""
+    await follow_ups.carry_out(frame, payment, cancel=refund.cancel_subscription, revoke=refund.revoke_access)
+    frame.enqueue("refunds.submit", queue=payments.QUEUE, lock=refund.id, refund=refund.id)
+
+
+async def show(frame: Frame, key: str) -> RefundDetail:
+    """A refund with its lines.
 
     Raises: RefundNotFound.
     """
-    return await find(frame, key)
+    refund = await find(frame, key)
+    sold = {line.position: line for line in await payments.lines(frame, await payments.find(frame, refund.payment_id))}
+    parts = await repository.parts_of(frame, id_of(key))
+    lines = [shown(part, sold[part.position]) for part in parts]
+    return RefundDetail(**msgspec.structs.asdict(refund), lines=lines)
+
+
+def shown(part: LinePart, line: SoldLine) -> RefundPart:
+    """A part of a line as it crosses the API."""
+    currency = line.net.currency
+    return RefundPart(
+        position=part.position,
+        description=line.description,
+        quantity=part.quantity,
+        net=Money(part.net, currency),
+        tax=Money(part.tax, currency),
+    )
 
 
 async def of_payment(frame: Frame, payment_key: str) -> list[Refund]:
@@ -137,28 +188,49 @@ def id_of(key: str) -> UUID:
         raise RefundNotFound(key=key) from error
 
 
-def _allowed(frame: Frame, payment: Payment, earlier: list[Refund], request: IssueRefund) -> Money:
-    """The amount to refund, if the rules allow it."""
-    currency = payment.amount.currency
-    if payment.state != "succeeded":
-        raise NothingToRefund(payment=payment.id, state=payment.state)
-    if request.currency not in {None, currency}:
-        raise RefundCurrencyDiffers(payment=payment.id, currency=currency, asked=request.currency)
-    lost = payment.captured - payment.refunded - payment.refundable
-    left = payments.refundable(payment.captured, policy.held(earlier, currency), max(lost, Money.zero(currency)))
-    amount = left if request.amount is None else Money(request.amount, currency)
-    if not request.again:
-        _refuse_repeat(frame, payment, earlier, amount)
-    if not amount or amount > left:
-        raise RefundExceedsCaptured(asked=amount, left=left, payment=payment.id)
-    return amount
+async def _add(frame: Frame, payment: Payment, parts: list[LinePart], amount: Money, values: dict[str, Any]) -> Refund:
+    payment_id, user_id = payments.id_of(payment.id), ids.parse_user(payment.user_id)
+    held = await payments.hold_refund(frame, payment, parts)
+    refund = await repository.add(frame, user_id, payment_id, amount, values)
+    await repository.add_lines(frame, user_id, id_of(refund.id), parts, held)
+    await movements.refund_reserved(frame, refund, tax=refund.tax)
+    why = refund.reason + (f": {refund.note}" if refund.note else "") + (f" [{refund.ticket}]" if refund.ticket else "")
+    frame.record(
+        f"refund.{refund.state}", refund.id, refund.version, user_id=user_id, after=refund, reason=why
+    )  # fmt: skip
+    if refund.expires_at is None:
+        await accept(frame, payment, refund)
+    else:
+        frame.enqueue("refunds.expire", at=refund.expires_at, refund=refund.id)
+    return refund
 
 
-def _refuse_repeat(frame: Frame, payment: Payment, earlier: list[Refund], amount: Money) -> None:
+def _columns(
+    frame: Frame, request: IssueRefund, parts: list[LinePart], judged: judging.Judged, by: Principal
+) -> dict[str, Any]:
+    return {
+        "tax": sum(part.tax for part in parts),
+        "state": "waiting" if judged.approval else "created",
+        "reason": request.reason,
+        "note": request.note,
+        "ticket": request.ticket,
+        "issued_by": by.id,
+        "approval_needed": judged.approval,
+        "expires_at": frame.after(86_400.0 * judged.approval_days) if judged.approval else None,
+        "cancel_subscription": request.cancel_subscription,
+        "revoke_access": request.revoke_access,
+        "policy_version": judged.version,
+    }
+
+
+def _refuse_repeat(frame: Frame, payment: Payment, earlier: list[Refund], amount: Money, by: Principal) -> None:
     for refund in reversed(earlier):
+        if refund.amount != amount or refund.state not in policy.HOLDING:
+            continue
         age = frame.now - refund.created_at
-        mine = refund.issued_by == frame.principal.id and refund.state in policy.HOLDING
-        if mine and refund.amount == amount and age < policy.REPEAT_WINDOW:
+        if refund.state == "unknown":
+            raise RefundUnsettled(amount=amount, payment=payment.id, first=refund.id)
+        if refund.issued_by == by.id and age < policy.REPEAT_WINDOW:
             raise RefundRepeated(
                 amount=amount, payment=payment.id, first=refund.id, seconds=max(0, int(age.total_seconds()))
             )

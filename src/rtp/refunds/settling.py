@@ -11,14 +11,17 @@ from rtp.refunds import policy, repository
 from rtp.refunds.schemas import Refund
 from rtp.refunds.service import find, id_of
 
-_PAST = {"submit": "submitted", "pend": "pending", "succeed": "succeeded", "fail": "failed", "lose": "unknown"}
+_PAST = {
+    "approve": "approved", "reject": "rejected", "expire": "expired", "submit": "submitted", "pend": "pending",
+    "succeed": "succeeded", "fail": "failed", "lose": "unknown",
+}  # fmt: skip
 
 
 async def submit(frame: Frame, key: str) -> Refund | None:
     """Note that the provider is about to be asked; None when there is nothing left to ask."""
     refund = await find(frame, key, lock=True)
     if refund.state == "created":
-        return await _move(frame, refund, "submit")
+        return await move(frame, refund, "submit")
     return refund if refund.state == "submitted" else None
 
 
@@ -33,7 +36,7 @@ async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
         return await fail(frame, refund, outcome.failure_reason, provider_ref=outcome.ref)
     if not await frame.once(f"{refund.id}:succeeded"):
         return refund
-    after = await _move(frame, refund, "succeed", provider_ref=outcome.ref, settled_at=frame.now)
+    after = await move(frame, refund, "succeed", provider_ref=outcome.ref, settled_at=frame.now)
     payment = await payments.lock(frame, refund.payment_id)
     await movements.refund_paid(frame, refund, provider=payment.provider)
     return after
@@ -41,11 +44,17 @@ async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
 
 async def fail(frame: Frame, refund: Refund, reason: str, *, provider_ref: str | None = None) -> Refund:
     """Note that no money went back: the amount is free again, and the reservation is mirrored in the ledger."""
-    after = await _move(frame, refund, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
-    payment = await payments.lock(frame, refund.payment_id)
-    await payments.hold_refund(frame, payment, -refund.amount)
-    await movements.refund_released(frame, refund)
+    after = await move(frame, refund, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
+    await release(frame, after)
     return after
+
+
+async def release(frame: Frame, refund: Refund) -> None:
+    """Give back what a refund held of its payment and lines, and mirror its reservation in the ledger."""
+    payment = await payments.lock(frame, refund.payment_id)
+    parts = await repository.parts_of(frame, id_of(refund.id))
+    await payments.hold_refund(frame, payment, [-part for part in parts])
+    await movements.refund_released(frame, refund)
 
 
 async def refused(frame: Frame, key: str) -> Refund:
@@ -58,7 +67,7 @@ async def lose(frame: Frame, key: str, question: int) -> Refund:
     """Note that the provider's answer did not come, and queue the question what it did."""
     refund = await find(frame, key, lock=True)
     if refund.state == "submitted":
-        refund = await _move(frame, refund, "lose")
+        refund = await move(frame, refund, "lose")
     ask_later(frame, refund, question)
     return refund
 
@@ -72,16 +81,20 @@ def ask_later(frame: Frame, refund: Refund, attempt: int) -> None:
 
 
 async def _pend(frame: Frame, refund: Refund, ref: str) -> Refund:
-    after = await _move(frame, refund, "pend", provider_ref=ref)
+    after = await move(frame, refund, "pend", provider_ref=ref)
     ask_later(frame, after, 0)
     return after
 
 
-async def _move(frame: Frame, before: Refund, event: str, **values: object) -> Refund:
+async def move(frame: Frame, before: Refund, event: str, *, reason: str = "", **values: object) -> Refund:
+    """Move a locked refund and record it.
+
+    Raises: IllegalRefundMove.
+    """
     state = policy.moved(before.id, before.state, event)
     after = await repository.change(frame, id_of(before.id), state=state, **values)
     frame.record(
         f"refund.{_PAST[event]}", after.id, after.version, user_id=ids.parse_user(after.user_id),
-        before=before, after=after,
+        before=before, after=after, reason=reason,
     )  # fmt: skip
     return after

@@ -10,7 +10,7 @@ from rtp.payments.schemas import PaymentMethod
 from rtp.subscriptions import cards, moves, policy, repository, settling
 from rtp.subscriptions.policy import Due
 from rtp.subscriptions.repository import Held
-from rtp.subscriptions.service import purpose
+from rtp.subscriptions.service import purpose, sold
 
 NO_CARD = "no_card"
 
@@ -45,9 +45,11 @@ def _asked(frame: Frame, held: Held, method: PaymentMethod | None) -> Due:
 
 
 async def _charge(frame: Frame, held: Held, method: PaymentMethod) -> Held:
+    number = held.boundary + 1
     payment = await payments.charge(
-        frame, method, amount=held.amount, purpose=purpose(held.price, held.boundary + 1), source=held.id
-    )
+        frame, method, amount=held.amount, purpose=purpose(held.price, number), source=held.id,
+        lines=sold(held.product, held.price, held.amount, number),
+    )  # fmt: skip
     again = frame.now + policy.LOOK_AGAIN
     return await moves.change(frame, held, "charged", due_at=again, **moves.charged(payment, "due"))
 

@@ -22,7 +22,7 @@ from rtp.subscriptions import moves, repository
 from rtp.subscriptions.errors import CardRequired, SubscriptionImportTooLarge
 from rtp.subscriptions.repository import Held
 from rtp.subscriptions.schemas import MAX_IMPORT_ROWS, ImportResult, ImportRow, RefusedRow
-from rtp.subscriptions.service import beginning, purpose, terms_of
+from rtp.subscriptions.service import beginning, purpose, sold, terms_of
 from rtp.users import service as users
 from rtp.users.errors import UserNotFound, UserStateRefused
 from rtp.users.schemas import User
@@ -157,6 +157,7 @@ def _asked(frame: Frame, one: Wanted, method: PaymentMethod, subscription_id: UU
         amount=one.price.amount,
         purpose=purpose(one.price.key, 1),
         source=ids.show("sub", subscription_id),
+        lines=sold(one.price.product, one.price.key, one.price.amount, 1),
     )
 
 

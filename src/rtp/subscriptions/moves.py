@@ -65,6 +65,7 @@ def source_of(held: Held) -> Source:
         status=held.status,
         ending_at=held.period_end if held.cancel_at_period_end else None,
         grace_until=held.grace_until,
+        paid_until=held.period_end,
     )
 
 

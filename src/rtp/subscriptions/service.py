@@ -9,9 +9,10 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, instant_of
 from rtp.entitlements import service as entitlements
 from rtp.kit import ids
+from rtp.kit.money import Money
 from rtp.operations import Page
 from rtp.payments import service as payments
-from rtp.payments.schemas import PaymentMethod
+from rtp.payments.schemas import ChargeLine, PaymentMethod
 from rtp.products import service as products
 from rtp.products.schemas import Price
 from rtp.subscriptions import cards, moves, periods, policy, repository
@@ -59,6 +60,7 @@ async def create(frame: Frame, request: CreateSubscription) -> Subscription:
             amount=price.amount,
             purpose=purpose(price.key, 1),
             source=ids.show("sub", subscription_id),
+            lines=sold(price.product, price.key, price.amount, 1),
         )
         begun |= moves.charged(payment, "first")
     added = await repository.add(frame, [repository.row_of(frame, subscription_id, user_id, terms, **begun)])
@@ -239,13 +241,20 @@ def purpose(price: str, number: int) -> str:
     return f"{price}, period {number}"
 
 
+def sold(product: str, price: str, amount: Money, number: int) -> tuple[ChargeLine, ...]:
+    """The one line of a period's payment."""
+    return (ChargeLine(product=product, price=price, description=purpose(price, number), net=amount),)
+
+
 async def _charge(frame: Frame, before: Held, card: str | None, *, cause: str, **values: Any) -> Subscription:
     method = await (cards.chosen(frame, before.member, card) if card else cards.usable(frame, before.payment_method_id))
     if method is None:
         raise CardRequired(price=before.price)
+    number = before.boundary + 1
     payment = await payments.charge(
-        frame, method, amount=before.amount, purpose=purpose(before.price, before.boundary + 1), source=before.id
-    )
+        frame, method, amount=before.amount, purpose=purpose(before.price, number), source=before.id,
+        lines=sold(before.product, before.price, before.amount, number),
+    )  # fmt: skip
     return (await moves.change(frame, before, "charged", **values, **moves.charged(payment, cause))).shown()
 
 

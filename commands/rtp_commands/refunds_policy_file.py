@@ -1,0 +1,94 @@
+"""Reading a refund policy from YAML: amounts in major units, written as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from rtp.kit.money import Money
+from rtp.permissions import Role
+from rtp.refunds.schemas import DeskLimit, MemberLimit, ProductRule, RefundRules, Subject, Threshold
+from rtp_commands.catalog_file import loaded, refused
+
+Text = str | int | None
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None
+SPANS = ("day", "week", "month")
+
+
+class FileLimit(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What one of a role may refund; what is left out is without limit."""
+
+    role: Subject
+    currency: Currency = None
+    one: Text = None
+    day: Text = None
+    week: Text = None
+    month: Text = None
+
+
+class FileMember(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What one member may be refunded."""
+
+    currency: Currency = None
+    day: Text = None
+    week: Text = None
+    month: Text = None
+
+
+class FileThreshold(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Above this a second person approves."""
+
+    above: str | int
+    currency: Currency = None
+
+
+class File(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The whole file; `currency` holds where nothing else is said."""
+
+    currency: str = "USD"
+    window_days: int | None = None
+    products: list[ProductRule] = []
+    limits: list[FileLimit]
+    members: list[FileMember] = []
+    approval: list[FileThreshold] = []
+    approver: Role = "operator"
+    approval_days: int = 3
+
+
+def read(path: Path) -> RefundRules:
+    """The policy in a file, or on stdin for `-`.
+
+    Raises: Usage, naming the file and the line or path of what is wrong.
+    """
+    try:
+        file = msgspec.convert(loaded(path), File)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at `$")
+        raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
+    limits = [_limits(path, f"limits[{place}]", file, one, ("one", *SPANS)) for place, one in enumerate(file.limits)]
+    members = [_limits(path, f"members[{place}]", file, one, SPANS) for place, one in enumerate(file.members)]
+    approval = [_limits(path, f"approval[{place}]", file, one, ("above",)) for place, one in enumerate(file.approval)]
+    return RefundRules(
+        window_days=file.window_days,
+        products=file.products,
+        limits=[DeskLimit(role=one.role, **given) for one, given in zip(file.limits, limits, strict=True)],
+        members=[MemberLimit(**given) for given in members],
+        approval=[Threshold(**given) for given in approval],
+        approver=file.approver,
+        approval_days=file.approval_days,
+    )
+
+
+def _limits(path: Path, place: str, file: File, one: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    currency = one.currency or file.currency
+    given: dict[str, Any] = {"currency": currency}
+    for name in names:
+        text = getattr(one, name)
+        try:
+            given[name] = None if text is None else Money.parse(str(text), currency).amount
+        except ValueError as error:
+            raise refused(path, f"{place}.{name}", str(error)) from error
+    return given

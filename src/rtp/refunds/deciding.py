@@ -1,0 +1,106 @@
+"""Use cases of the second person: approve, reject; and what happens when nobody does, or a refund failed."""
+
+from __future__ import annotations
+
+from rtp.db.frame import Frame
+from rtp.kit import ids
+from rtp.payments import service as payments
+from rtp.permissions import at_least
+from rtp.refunds import desks, judging, policy, repository, service, settling
+from rtp.refunds.errors import (
+    ApprovalExpired,
+    ApprovedByIssuer,
+    ApproverNotAPerson,
+    ApproverRoleTooLow,
+    IllegalRefundMove,
+    RefundRetried,
+)
+from rtp.refunds.schemas import Decision, IssueRefund, LineAsk, Refund
+
+AT_ONCE = len(payments.RECONCILE_AFTER)
+"""A question by hand: it starts no further one, the schedule's own go on."""
+
+
+async def approve(frame: Frame, key: str, decision: Decision) -> Refund:
+    """Let a refund that waits go its way; who issued it cannot, by whatever token they come.
+
+    Raises: RefundNotFound, IllegalRefundMove, ApprovedByIssuer, ApproverNotAPerson, ApproverRoleTooLow, OwnAccount,
+    ApprovalExpired, PaymentDisputed, and what follow-ups refuse with.
+    """
+    before = await service.find(frame, key, lock=True)
+    policy.moved(before.id, before.state, "approve")
+    await _refuse_approver(frame, before)
+    if before.expires_at is not None and before.expires_at <= frame.now:
+        raise ApprovalExpired(key=before.id, until=f"{before.expires_at:%Y-%m-%d %H:%M} UTC", payment=before.payment_id)
+    payment = await payments.lock(frame, before.payment_id)
+    service.refuse(payment)
+    after = await settling.move(
+        frame, before, "approve", reason=decision.note, approved_by=frame.principal.id, decided_at=frame.now
+    )
+    await service.accept(frame, payment, after)
+    return after
+
+
+async def reject(frame: Frame, key: str, decision: Decision) -> Refund:
+    """End a refund that waits; who issued it may do so too, to take it back.
+
+    Raises: RefundNotFound, IllegalRefundMove.
+    """
+    before = await service.find(frame, key, lock=True)
+    why = f"rejected by {frame.principal.name}" + (f": {decision.note}" if decision.note else "")
+    after = await settling.move(
+        frame, before, "reject", reason=decision.note, failure_reason=why, decided_at=frame.now, settled_at=frame.now
+    )
+    await settling.release(frame, after)
+    return after
+
+
+async def expire(frame: Frame, key: str) -> Refund:
+    """End a refund that nobody approved in time; before that, or after a decision, nothing happens."""
+    before = await service.find(frame, key, lock=True)
+    if before.state != "waiting" or before.expires_at is None or before.expires_at > frame.now:
+        return before
+    after = await settling.move(frame, before, "expire", failure_reason="nobody approved it", settled_at=frame.now)
+    await settling.release(frame, after)
+    return after
+
+
+async def retry(frame: Frame, key: str) -> Refund:
+    """Issue a failed refund anew, linked to it; ask the provider now about one that is under way or unknown.
+
+    Raises: RefundNotFound, IllegalRefundMove, RefundRetried, and as service.issue.
+    """
+    refund = await service.find(frame, key, lock=True)
+    if refund.state == "failed":
+        return await _anew(frame, refund)
+    if refund.state in {"unknown", "pending"}:
+        frame.enqueue("refunds.reconcile", queue=payments.QUEUE, lock=refund.id, refund=refund.id, asked=AT_ONCE)
+    elif refund.state in {"created", "submitted"}:
+        frame.enqueue("refunds.submit", queue=payments.QUEUE, lock=refund.id, refund=refund.id)
+    else:
+        raise IllegalRefundMove(key=refund.id, state=refund.state, event="retry")
+    return refund
+
+
+async def _anew(frame: Frame, first: Refund) -> Refund:
+    second = await repository.retried(frame, service.id_of(first.id), sorted(policy.HOLDING))
+    if second is not None:
+        raise RefundRetried(key=first.id, second=second.id)
+    payment = await payments.lock(frame, first.payment_id)
+    parts = await repository.parts_of(frame, service.id_of(first.id))
+    lines = [LineAsk(position=part.position, amount=part.net + part.tax) for part in parts]
+    request = IssueRefund(reason=first.reason, note=first.note, ticket=first.ticket, lines=lines, again=True)
+    return await service.place(frame, payment, request, by=frame.principal, retry_of=ids.parse("rfd", first.id))
+
+
+async def _refuse_approver(frame: Frame, refund: Refund) -> None:
+    person = frame.principal
+    if person.id == refund.issued_by:
+        raise ApprovedByIssuer(key=refund.id)
+    if person.kind not in {"staff", "owner"}:
+        raise ApproverNotAPerson(name=person.name)
+    holds = await desks.current(frame)
+    wanted = holds.rules.approver if holds.rules is not None else "operator"
+    if not at_least(person.role, wanted):
+        raise ApproverRoleTooLow(wanted=wanted, own=person.role)
+    await judging.refuse_own_account(frame, person, refund.user_id)

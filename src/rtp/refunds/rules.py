@@ -1,0 +1,211 @@
+"""What a refund policy says of one refund: products, windows, limits, approval. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from rtp.errors import RtpError
+from rtp.kit.money import Money
+from rtp.permissions import Principal
+from rtp.refunds.errors import (
+    ProductNotRefundable,
+    RefundOverLimit,
+    RefundPolicyInvalid,
+    RefundRoleNotListed,
+    RefundWindowClosed,
+)
+from rtp.refunds.schemas import DeskLimit, Finding, MemberLimit, PolicyChange, RefundRules, Subject
+
+Span = Literal["day", "week", "month"]
+SPANS: dict[Span, timedelta] = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+"""The rolling spans: any 1, 7 and 30 days that end now."""
+IN_WORDS = {"one": "for one refund", "day": "for 1 day", "week": "for 7 days", "month": "for 30 days"}
+Sums = dict[Span, int]
+"""What was refunded or may still be, in each span, in minor units."""
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A refund to judge: `products` are those of its lines, the sums are of whoever issues it and of the member.
+
+    Without a `subject` it is the platform's own work, which has no limits of its own; all other rules hold.
+    """
+
+    amount: Money
+    subject: Subject | None
+    products: tuple[str, ...]
+    captured_at: datetime
+    now: datetime
+    by_issuer: Sums
+    to_member: Sums
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What one rule says; `error` is how it refuses."""
+
+    rule: str
+    detail: str
+    approval: bool = False
+    error: RtpError | None = None
+
+    def shown(self) -> Finding:
+        """As it crosses the API."""
+        state: Literal["ok", "approval", "refused"] = "refused" if self.error else "approval" if self.approval else "ok"
+        return Finding(rule=self.rule, state=state, detail=self.error.message if self.error else self.detail)
+
+
+def subject_of(person: Principal) -> Subject | None:
+    """Which limits are somebody's; None for the platform's own work, which has none of its own."""
+    if person.kind == "system":
+        return None
+    if person.kind == "owner":
+        return "local"
+    if person.kind == "token":
+        return "token"
+    return "support" if person.role == "viewer" else person.role
+
+
+def judge(rules: RefundRules, version: int, case: Case) -> list[Verdict]:
+    """What each rule says, in the order in which they are read."""
+    return [
+        *_products(rules, version, case),
+        *_limits(rules, version, case),
+        *_members(rules, version, case),
+        _approval(rules, case),
+    ]
+
+
+def limit_of(rules: RefundRules, subject: Subject, currency: str) -> DeskLimit | None:
+    """The limit of these in a currency, None where they have no row."""
+    return next((row for row in rules.limits if row.role == subject and row.currency == currency), None)
+
+
+def member_limit(rules: RefundRules, currency: str) -> MemberLimit | None:
+    """What a member may be refunded in a currency, None where nothing is said."""
+    return next((row for row in rules.members if row.currency == currency), None)
+
+
+def check(rules: RefundRules) -> None:
+    """Refuse a policy in which something is said twice, or a shorter span allows more than a longer one.
+
+    Raises: RefundPolicyInvalid, with the path of every mistake.
+    """
+    wrong: dict[str, str] = {}
+    wrong |= _twice("products", [row.product for row in rules.products])
+    wrong |= _twice("limits", [f"{row.role} in {row.currency}" for row in rules.limits])
+    wrong |= _twice("members", [row.currency for row in rules.members])
+    wrong |= _twice("approval", [row.currency for row in rules.approval])
+    spans = [(f"limits[{place}]", row.day, row.week, row.month) for place, row in enumerate(rules.limits)]
+    spans += [(f"members[{place}]", row.day, row.week, row.month) for place, row in enumerate(rules.members)]
+    for path, *limits in spans:
+        given = [limit for limit in limits if limit is not None]
+        if given != sorted(given):
+            wrong[path] = "a longer span allows less than a shorter one"
+    if rules.approver == "viewer":
+        wrong["approver"] = "a viewer changes nothing"
+    if wrong:
+        raise RefundPolicyInvalid(what="; ".join(f"{path}: {text}" for path, text in wrong.items()), fields=wrong)
+
+
+def diff(before: RefundRules | None, after: RefundRules) -> list[PolicyChange]:
+    """Every value that differs, by its path."""
+    old = _flat(msgspec.to_builtins(before)) if before is not None else {}
+    new = _flat(msgspec.to_builtins(after))
+    names = [*old, *(name for name in new if name not in old)]
+    return [
+        PolicyChange(path=name, before=old.get(name), after=new.get(name))
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _products(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
+    own = {row.product: row for row in rules.products}
+    age = (case.now - case.captured_at).days
+    for product in dict.fromkeys(case.products):
+        row = own.get(product)
+        named = product or "what was paid for"
+        if row is not None and not row.refundable:
+            yield Verdict(rule="product", detail="", error=ProductNotRefundable(version=version, product=named))
+            continue
+        days = row.window_days if row is not None and row.window_days is not None else rules.window_days
+        if days is not None and case.now - case.captured_at > timedelta(days=days):
+            closed = RefundWindowClosed(version=version, product=named, days=days, age=age)
+            yield Verdict(rule="window", detail="", error=closed)
+        else:
+            said = f"{age} days old, of {days}" if days is not None else "no window"
+            yield Verdict(rule="window", detail=f"{named}: {said}")
+
+
+def _limits(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
+    if case.subject is None:
+        return
+    row = limit_of(rules, case.subject, case.amount.currency)
+    whose = f"the {case.subject}'s"
+    if row is None:
+        missing = RefundRoleNotListed(version=version, currency=case.amount.currency, whose=case.subject)
+        yield Verdict(rule="limit", detail="", error=missing)
+        return
+    yield _within("one", row.one, 0, case.amount, whose, "limit")
+    for span in SPANS:
+        yield _within(span, getattr(row, span), case.by_issuer[span], case.amount, whose, "limit")
+
+
+def _members(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
+    if not rules.members:
+        return
+    row = member_limit(rules, case.amount.currency)
+    if row is None:
+        missing = RefundRoleNotListed(version=version, currency=case.amount.currency, whose="a member")
+        yield Verdict(rule="member", detail="", error=missing)
+        return
+    for span in SPANS:
+        yield _within(span, getattr(row, span), case.to_member[span], case.amount, "the member's", "member")
+
+
+def _within(span: str, limit: int | None, used: int, amount: Money, whose: str, rule: str) -> Verdict:
+    words = IN_WORDS[span]
+    if limit is None:
+        return Verdict(rule=f"{rule}.{span}", detail=f"no limit {words}")
+    most, spent = Money(limit, amount.currency), Money(used, amount.currency)
+    left = Money(max(0, limit - used), amount.currency)
+    if amount > left:
+        over = RefundOverLimit(amount=amount, whose=whose, span=words, limit=most, used=spent, left=left)
+        return Verdict(rule=f"{rule}.{span}", detail="", error=over)
+    return Verdict(rule=f"{rule}.{span}", detail=f"{left - amount} of {most} left after it {words}")
+
+
+def _approval(rules: RefundRules, case: Case) -> Verdict:
+    if not rules.approval:
+        return Verdict(rule="approval", detail="nobody else has to approve")
+    row = next((row for row in rules.approval if row.currency == case.amount.currency), None)
+    above = Money(row.above if row is not None else 0, case.amount.currency)
+    if case.amount > above:
+        said = f"above {above}: another person ({rules.approver} or above) must approve within {rules.approval_days} d"
+        return Verdict(rule="approval", detail=said, approval=True)
+    return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}")
+
+
+def _twice(name: str, keys: Sequence[str]) -> dict[str, str]:
+    return {
+        f"{name}[{place}]": f"{key} stands already at {name}[{keys.index(key)}]"
+        for place, key in enumerate(keys)
+        if keys.index(key) < place
+    }
+
+
+def _flat(value: object, path: str = "") -> dict[str, object]:
+    if isinstance(value, dict):
+        pairs = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items() if key not in ("role", "currency")]
+        return {name: kept for inner, item in pairs for name, kept in _flat(item, inner).items()}
+    if isinstance(value, list):
+        return {name: kept for item in value for name, kept in _flat(item, f"{path}[{_label(item)}]").items()}
+    return {path: value}
+
+
+def _label(item: dict[str, str]) -> str:
+    return " ".join(item[name] for name in ("product", "role", "currency") if name in item)
