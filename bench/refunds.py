@@ -44,12 +44,13 @@ FSYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object =
 def issue(quick: bool) -> Measured:
     """Refunds accepted per second to TPC-B transactions per second, by turns.
 
-    The worker and the provider are held meanwhile: what is measured is the API and its database.
+    The worker and the provider are held meanwhile: what is measured is the API and its database. They go on before the
+    scratch database is dropped, which waits for every backend, also for one that cannot reach its held client.
     """
     instance = platform.shared()
     amount, pairs = (2.0, 3) if quick else (6.0, 7)
     socket = platform.status(instance)["socket"]
-    with platform.database(instance) as connection, held(instance, "worker", "provider"), scratch(instance) as database:
+    with platform.database(instance) as connection, scratch(instance) as database, held(instance, "worker", "provider"):
         payments = Payments(connection)
         ratios, issued, fsyncs = [], 0, 0
         for turn in range(pairs + 1):
