@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -185,6 +186,17 @@ def test_a_process_is_known_by_its_words_and_not_by_its_number() -> None:
             process.kill()
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             assert not adopt.alive(process.pid)
+
+
+def test_a_paused_process_is_woken_to_end_in_order() -> None:
+    with subprocess.Popen(["sleep", "600"]) as paused:
+        try:
+            os.kill(paused.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, paused.pid, os.WSTOPPED)
+            assert adopt.end(paused.pid, ((signal.SIGTERM, 20.0),))
+        finally:
+            paused.kill()
+    assert paused.returncode == -signal.SIGTERM
 
 
 def test_a_server_that_is_not_there_is_not_ready(tmp_path: Path) -> None:

@@ -89,7 +89,10 @@ def open_pid(pid: int, words: Iterable[str], uids: Iterable[int] = ()) -> int | 
 
 
 def end(pid: int, steps: Steps) -> bool:
-    """Send each signal and wait up to its seconds for the process to end; whether it ended."""
+    """Send each signal and wait up to its seconds for the process to end; whether it ended.
+
+    A paused process would not see a signal before SIGKILL, which is the one end that cleans nothing up: it is woken.
+    """
     try:
         handle = os.pidfd_open(pid)
     except OSError:
@@ -98,6 +101,7 @@ def end(pid: int, steps: Steps) -> bool:
         for number, seconds in steps:
             try:
                 signal.pidfd_send_signal(handle, number)
+                signal.pidfd_send_signal(handle, signal.SIGCONT)
             except ProcessLookupError:
                 return True
             except PermissionError:
