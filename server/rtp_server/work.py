@@ -15,7 +15,10 @@ from rtp.refunds import jobs as refund_jobs
 from rtp.sagas import jobs as saga_jobs
 from rtp.sagas.spec import Definition
 from rtp.subscriptions import jobs as subscription_jobs
+from rtp.webhooks import deliveries as webhook_deliveries
+from rtp.webhooks import payload as webhook_payload
 from rtp.webhooks import received_jobs as webhook_jobs
+from rtp.webhooks import sent_jobs as webhook_sent_jobs
 
 SAGAS: tuple[Definition, ...] = ()
 """Every saga that this version can advance; one of another version is left to a worker that knows it."""
@@ -27,6 +30,7 @@ JOBS: tuple[JobSpec, ...] = (
     *saga_jobs.jobs(SAGAS),
     *subscription_jobs.JOBS,
     *webhook_jobs.JOBS,
+    *webhook_sent_jobs.JOBS,
 )
 """Every kind of job."""
 
@@ -38,7 +42,8 @@ def consumers(services: dict[str, Any]) -> tuple[Consumer, ...]:
             "subscriptions",
             subscription_jobs.SETTLED.__contains__,
             inside=subscription_jobs.queue_settlements,
-        )
+        ),
+        Consumer("webhooks", webhook_payload.is_sent, inside=webhook_deliveries.spread)
     ]
     if "cache" in services:
         known.append(Consumer("cache", cache_policy.wants, outside=partial(cache.invalidate, services["cache"])))

@@ -26,6 +26,7 @@ from rtp.kit import trace as traces
 from rtp.migrations import schema
 from rtp.payments import http_provider
 from rtp.settings import Settings
+from rtp.webhooks.sending import Sender
 from rtp_server import plugging, relaying, work
 from rtp_server import state as states
 from rtp_server.app import arm_failpoint
@@ -126,7 +127,7 @@ async def run(settings: Settings) -> None:
 async def work_until(stop: asyncio.Event, settings: Settings, state: states.State) -> None:
     """Jobs and relay side by side until told to stop; if one of them fails, the process ends and is started anew."""
     provider = http_provider.connect(settings)
-    services = {**state.services(), "provider": provider}
+    services = {**state.services(), "provider": provider, "webhooks": Sender()}
     app = build_app(settings, state.frames, services, [*work.JOBS, *state.additions.jobs])
     consumers: tuple[Consumer, ...] = (*work.consumers(services), *state.additions.consumers)
     async with app.open_async():

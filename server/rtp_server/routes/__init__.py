@@ -26,6 +26,8 @@ from rtp_server.routes import (
     today,
     tokens,
     users,
+    webhooks_deliveries,
+    webhooks_endpoints,
     webhooks_received,
 )
 
@@ -52,6 +54,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *migrations.HANDLERS,
     *plans.HANDLERS,
     *webhooks_received.HANDLERS,
+    *webhooks_endpoints.HANDLERS,
+    *webhooks_deliveries.HANDLERS,
 )
 """Under /v1."""
 

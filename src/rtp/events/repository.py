@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, select
 
@@ -25,6 +26,12 @@ def to_event(row: Row[Any]) -> Event:
         payload=row.payload,
         metadata=row.metadata,
     )
+
+
+async def find(frame: Frame, event_id: UUID) -> Event | None:
+    """The event with this id, while its partition is kept."""
+    row = await frame.first(select(events).where(events.c.id == event_id))
+    return None if row is None else to_event(row)
 
 
 async def page(frame: Frame, page: PageRequest, *, type: str, aggregate: str) -> Page[Event]:

@@ -197,6 +197,7 @@ class DueDelivery(Struct, kw_only=True):
     endpoint_id: str
     event_id: str
     type: str
+    round: int
     attempt: int
     headers: dict[str, str]
     body: str
@@ -212,6 +213,7 @@ class Tried(Struct, kw_only=True, forbid_unknown_fields=True):
     """What came of a message that a listener forwarded; no status when nothing answered."""
 
     delivery: str
+    round: int
     attempt: int
     status: Annotated[int, Meta(ge=100, le=999)] | None = None
     ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 0

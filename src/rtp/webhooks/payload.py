@@ -1,0 +1,58 @@
+"""What is sent: the event's id, type and time, and the thing as it is after it; nothing is ever taken out of this form.
+
+Pure. Events of our own operation, as of staff, tokens and jobs, are never sent; of a card, nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rtp.events.schemas import Event
+from rtp.kit import canonical
+from rtp.kit.clock import to_text
+
+SENT = frozenset(
+    """
+    user subscription entitlement payment_method payment refund refund_bulk dispute invoice order product price coupon
+    balance
+    """.split()
+)
+"""The nouns whose events are sent."""
+NEVER = frozenset({"user.noted"})
+"""What support writes down about a member is for support."""
+TESTED = "webhook_endpoint.tested"
+"""Sent only to the endpoint that it is about."""
+HIDDEN = frozenset(
+    """
+    card brand last_four last4 fingerprint pan cvc cvv iban provider_ref provider_key secret token password signing_key
+    """.split()
+)
+"""Fields that are left out wherever they stand: cards, secrets, and references of the provider."""
+
+
+def is_sent(type: str) -> bool:
+    """Whether events of this type go out at all."""
+    return type == TESTED or (type.partition(".")[0] in SENT and type not in NEVER)
+
+
+def matches(patterns: Iterable[str], type: str) -> bool:
+    """Whether one of an endpoint's patterns names this type."""
+    family = f"{type.partition('.')[0]}.*"
+    return any(one in ("*", family, type) for one in patterns)
+
+
+def body(event: Event) -> bytes:
+    """The bytes of a message: the same for every attempt, as long as the event stands."""
+    after, before = (event.payload.get(name) for name in ("after", "before"))
+    data = {"id": event.aggregate_id, "version": event.version, "object": after if after is not None else before}
+    message = {"id": event.id, "type": event.type, "timestamp": to_text(event.timestamp), "data": _shown(data)}
+    return canonical.encode(message)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in value.items() if name not in HIDDEN}
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return value
