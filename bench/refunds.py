@@ -31,12 +31,15 @@ WITH members AS (
 ), methods AS (
     INSERT INTO payment_methods (id, user_id, provider, card, provider_ref, state, created_at)
     SELECT gen_random_uuid(), id, 'sandbox', 'visa', 'card_visa', 'active', now() FROM members RETURNING id, user_id
+), paid AS (
+    INSERT INTO payments (id, user_id, method_id, amount, currency, captured, state, purpose, source, provider,
+                          provider_ref, created_at, settled_at)
+    SELECT gen_random_uuid(), user_id, id, 10000, 'USD', 10000, 'succeeded', 'bench', 'bench', 'sandbox',
+           'ch_' || user_id, now(), now()
+    FROM methods RETURNING id, user_id
 )
-INSERT INTO payments (id, user_id, method_id, amount, currency, captured, state, purpose, source, provider,
-                      provider_ref, created_at, settled_at)
-SELECT gen_random_uuid(), user_id, id, 10000, 'USD', 10000, 'succeeded', 'bench', 'bench', 'sandbox',
-       'ch_' || user_id, now(), now()
-FROM methods RETURNING id
+INSERT INTO payment_lines (id, user_id, payment_id, position, description, quantity, net, tax)
+SELECT gen_random_uuid(), user_id, id, 1, 'bench', 1, 10000, 0 FROM paid RETURNING payment_id
 """
 FSYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
 
