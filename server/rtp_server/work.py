@@ -15,6 +15,7 @@ from rtp.refunds import jobs as refund_jobs
 from rtp.sagas import jobs as saga_jobs
 from rtp.sagas.spec import Definition
 from rtp.subscriptions import jobs as subscription_jobs
+from rtp.webhooks import received_jobs as webhook_jobs
 from rtp.webhooks import deliveries as webhook_deliveries
 from rtp.webhooks import payload as webhook_payload
 from rtp.webhooks import received_jobs as webhook_jobs

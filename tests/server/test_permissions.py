@@ -15,7 +15,7 @@ from rtp.permissions import OPEN, ROLES
 from rtp.settings import Settings
 from rtp.testing import asgi
 from rtp_server import app as application
-from rtp_server import operation
+from rtp_server import operation, routes
 
 UNDOCUMENTED = {"openapi.show"}
 """The document does not describe itself."""
@@ -73,7 +73,7 @@ def test_a_route_that_opens_itself_without_standing_in_the_list_keeps_the_server
     async def back_door() -> str:
         return "all of it"
 
-    monkeypatch.setattr(application, "HANDLERS", (*application.HANDLERS, back_door))
+    monkeypatch.setattr(application, "HANDLERS", (*routes.HANDLERS, back_door))
     with pytest.raises(RuntimeError, match=r"open without standing in rtp.permissions.OPEN: users.everything"):
         application.create_app(settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -67,10 +68,8 @@ class Waiting:
             await frame.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'payments.submit'"))
             await payments.submit(frame, made.id)
         known = await self.provider.tokenize(card)
-        try:
+        with contextlib.suppress(ProviderDeclined):
             await self.provider.charge(made.id, made.amount, known.ref, made.purpose)
-        except ProviderDeclined:
-            pass
         charge = await self.provider.retrieve_charge_by_key(made.id)
         assert charge is not None
         return made, charge

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from rtp.db.frames import Frames
 from rtp.kit import signing, trace
+from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
 from rtp.permissions import LOCAL_OWNER
@@ -21,6 +22,7 @@ from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import asgi, webhooks
 from rtp.webhooks import received_policy as policy
+from rtp_server.app import create_app
 from tests.webhooks.conftest import Waiting
 
 Show = Callable[[str], Awaitable[Any]]
@@ -94,7 +96,7 @@ async def counted(api: httpx.AsyncClient, result: str) -> float:
     return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
 
 
-@pytest.mark.parametrize(("age", "status"), [(290, 200), (-290, 200), (310, 401), (-310, 401)])
+@pytest.mark.parametrize("age, status", [(290, 200), (-290, 200), (310, 401), (-310, 401)])
 async def test_a_message_is_taken_within_five_minutes_of_its_signature(
     api: httpx.AsyncClient, frames: Frames, waiting: Waiting, age: float, status: int
 ) -> None:
@@ -121,8 +123,6 @@ async def test_the_secret_and_the_one_before_it_are_both_taken_and_no_third(
 async def test_an_unknown_provider_is_not_found_and_one_without_a_secret_is_asked_to_come_again(
     api: httpx.AsyncClient, settings: Settings, waiting: Waiting
 ) -> None:
-    from rtp_server.app import create_app
-
     _, charge = await waiting.payment()
     answer = await webhooks.post(api, webhooks.event(charge), provider="nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "webhook_provider_not_known")
@@ -132,6 +132,20 @@ async def test_an_unknown_provider_is_not_found_and_one_without_a_secret_is_aske
         answer = await webhooks.post(client, webhooks.event(charge))
     assert (answer.status_code, answer.json()["code"]) == (503, "webhook_secret_missing")
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("setting", ["provider_webhook_secret", "provider_webhook_secret_old"])
+@pytest.mark.parametrize("secret", ["whsec_short", "whsec_not base64", "no secret at all"])
+async def test_a_secret_that_cannot_sign_takes_nothing_and_is_not_shown(
+    settings: Settings, waiting: Waiting, setting: str, secret: str
+) -> None:
+    _, charge = await waiting.payment()
+    made: Any = create_app(msgspec.structs.replace(settings, **{setting: secret}))
+    async with asgi.started(made), asgi.client(made) as client:
+        answer = await webhooks.post(client, webhooks.event(charge))
+    assert (answer.status_code, answer.json()["code"]) == (503, "webhook_secret_missing")
+    assert "a signing secret" in answer.text
+    assert secret not in answer.text
 
 
 async def test_a_message_larger_than_any_event_is_refused_before_it_is_read(
@@ -175,8 +189,6 @@ async def test_an_event_whose_job_runs_twice_is_processed_once(
 async def test_an_event_and_the_answer_of_the_call_meet_in_one_effect(
     api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, show: Show, waiting: Waiting
 ) -> None:
-    from rtp.payments import service as payments
-
     payment, charge = await waiting.payment()
     key = (await webhooks.post(api, webhooks.event(charge))).json()["id"]
 
@@ -341,9 +353,7 @@ async def test_the_list_is_filtered_by_state_type_provider_and_object(
     for told in (charge, refusal):
         await webhooks.post(api, webhooks.event(told))
     await waiting.work()
-    refund, made = await waiting.refund(
-        msgspec.structs.replace(payment, provider_ref=charge.ref), amount=1000
-    )
+    refund, made = await waiting.refund(msgspec.structs.replace(payment, provider_ref=charge.ref), amount=1000)
     await webhooks.post(api, webhooks.event(made))
 
     async def found(query: str) -> list[str]:

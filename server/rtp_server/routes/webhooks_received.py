@@ -79,8 +79,8 @@ async def receive(
     trace = request.scope["state"]["trace"]
     async with state.frames.writing(operation=OPERATION_ID, principal=WORKER, trace=trace) as frame:
         taken = await received.take(frame, message)
-        failpoints.reach("api.before_commit")
-    failpoints.reach("api.after_commit")
+        failpoints.reach("webhook.before_commit")
+    failpoints.reach("webhook.after_commit")
     metrics.webhook(sender.provider, "repeated" if taken.duplicate else "taken")
     return taken
 

@@ -14,6 +14,8 @@ NAMES = frozenset(
         "job.after_commit",
         "relay.after_delivery",
         "sandbox.after_journal",
+        "webhook.after_commit",
+        "webhook.before_commit",
         "saga.before_step",
         "saga.after_step",
         "saga.after_transition",

@@ -132,11 +132,12 @@ class HttpProvider:
         """Give the money of a dispute up."""
         return await self._act("/disputes/accept", key, AcceptRequest(dispute_ref=dispute_ref), ProviderDispute)
 
+    @classmethod
     def verify_webhook(
-        self, headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]
+        cls, headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]
     ) -> ProviderEvent:
         """The event in a message that the sandbox signed."""
-        return sandbox_wire.event_in(self.name, headers, body, now, secrets)
+        return sandbox_wire.event_in(cls.name, headers, body, now, secrets)
 
     async def health(self) -> bool:
         """Whether it takes calls."""

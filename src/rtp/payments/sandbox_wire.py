@@ -112,10 +112,12 @@ def token(settings: Settings) -> str:
 
 
 def webhook_secret(settings: Settings) -> str:
-    """The secret with which the sandbox signs its webhooks, and by which the platform knows them.
+    """The secret with which the sandbox signs its webhooks: the one that is set, else derived from its token.
 
     Raises: InstanceDamaged.
     """
+    if settings.provider_webhook_secret:
+        return settings.provider_webhook_secret
     material = hmac.digest(token(settings).encode(), b"rtp provider webhooks", hashlib.sha256)
     return signing.secret_of(material)
 

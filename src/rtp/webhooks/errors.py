@@ -15,7 +15,7 @@ class WebhookProviderNotKnown(RtpError):
 
 
 class WebhookSecretMissing(RtpError):
-    """There is no secret to check the webhooks of {provider} with."""
+    """The webhooks of {provider} cannot be checked without a secret: {why}."""
 
     status = 503
     retryable = True

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from rtp.kit import signing
-from rtp.payments.errors import WebhookForged, WebhookStale, WebhookUnknown
+from rtp.payments import http_provider
+from rtp.payments.errors import WebhookUnknown
+from rtp.payments.http_provider import HttpProvider
 from rtp.payments.ports import ProviderEvent
-from rtp.runtime.instance import Instance
+from rtp.runtime.errors import InstanceDamaged
 from rtp.settings import Settings
 from rtp.webhooks.errors import WebhookProviderNotKnown, WebhookSecretMissing
 
@@ -21,11 +21,15 @@ Verify = Callable[[Mapping[str, str], bytes, datetime, Sequence[str]], ProviderE
 
 
 class Sender(Struct, frozen=True, kw_only=True):
-    """A provider whose messages are taken: `verify` is its adapter's, `secrets` the current one and the one before."""
+    """A provider whose messages are taken: `verify` is its adapter's, `secrets` the current one and the one before.
+
+    `flaw` says why there is no secret.
+    """
 
     provider: str
     verify: Verify
     secrets: tuple[str, ...]
+    flaw: str = ""
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -44,7 +48,12 @@ Senders = Mapping[str, Sender]
 
 def senders(settings: Settings) -> Senders:
     """Every provider whose webhooks are taken, by name."""
-    return {"sandbox": Sender(provider="sandbox", verify=_sandbox, secrets=_secrets(settings))}
+    name = HttpProvider.name
+    try:
+        secrets, flaw = _secrets(settings), ""
+    except (ValueError, InstanceDamaged) as error:
+        secrets, flaw = (), "none is set" if isinstance(error, InstanceDamaged) else str(error)
+    return {name: Sender(provider=name, verify=HttpProvider.verify_webhook, secrets=secrets, flaw=flaw)}
 
 
 def find(known: Senders, provider: str) -> Sender:
@@ -55,7 +64,7 @@ def find(known: Senders, provider: str) -> Sender:
     if (found := known.get(provider)) is None:
         raise WebhookProviderNotKnown(provider=repr(provider[:40]), known=", ".join(sorted(known)))
     if not found.secrets:
-        raise WebhookSecretMissing(provider=provider)
+        raise WebhookSecretMissing(provider=provider, why=found.flaw)
     return found
 
 
@@ -75,27 +84,12 @@ def open_message(sender: Sender, headers: Mapping[str, str], body: bytes, now: d
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:
-    """The secrets that sign now: the one that is set, else the embedded sandbox's; beside it the one before."""
-    current = settings.provider_webhook_secret or _derived(settings)
-    return tuple(secret for secret in (current, settings.provider_webhook_secret_old) if secret)
+    """The secret that is set, else the embedded sandbox's own, and the one before it.
 
-
-def _sandbox(headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]) -> ProviderEvent:
-    try:
-        signing.verify(secrets, headers, body, now)
-    except signing.Forged as error:
-        raise WebhookForged(provider="sandbox", why=error) from error
-    except signing.Stale as error:
-        raise WebhookStale(provider="sandbox") from error
-    try:
-        return msgspec.json.decode(body, type=ProviderEvent)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise WebhookUnknown(provider="sandbox", why=str(error), id=headers.get("webhook-id", "")) from error
-
-
-def _derived(settings: Settings) -> str:
-    instance = Instance(settings)
-    if not instance.secrets_file.is_file():
-        return ""
-    key = instance.secrets().signing_key.encode()
-    return signing.secret_of(hmac.digest(key, b"rtp provider webhooks", hashlib.sha256))
+    Raises: ValueError when one of them is none; InstanceDamaged where none is set and there is no instance.
+    """
+    known = (http_provider.webhook_secret(settings), settings.provider_webhook_secret_old)
+    usable = tuple(secret for secret in known if secret)
+    for secret in usable:
+        signing.key_of(secret)
+    return usable
