@@ -19,15 +19,18 @@ from sqlalchemy import make_url
 
 from rtp.db.frames import Frames
 from rtp.events.relay import Consumer
+from rtp.jobs import service as jobs
 from rtp.jobs.jobs import HEARTBEAT_SECONDS, STALLED_SECONDS
-from rtp.jobs.policy import Backoff
+from rtp.jobs.policy import Backoff, spread
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import trace as traces
+from rtp.kit.breaker import Rules
 from rtp.migrations import schema
 from rtp.payments import http_provider
+from rtp.payments.guarded import GuardedProvider
 from rtp.settings import Settings
 from rtp.webhooks.sending import Sender
-from rtp_server import plugging, relaying, work
+from rtp_server import breaking, plugging, relaying, work
 from rtp_server import state as states
 from rtp_server.app import arm_failpoint
 from rtp_server.edge.logs import configure
@@ -35,6 +38,13 @@ from rtp_server.queue import Connector
 
 log = structlog.get_logger("rtp.worker")
 GRACE_SECONDS = 3.0
+SHORTEST_WAIT = 1.0
+"""Seconds that a job waits at least which was not let through to its peer."""
+
+
+def spends_attempt(error: BaseException) -> bool:
+    """Whether a failed run counts among the attempts of its job; not when its peer was not even asked."""
+    return getattr(error, "spends_attempt", True)
 
 
 class Retry(procrastinate.BaseRetryStrategy):
@@ -45,10 +55,14 @@ class Retry(procrastinate.BaseRetryStrategy):
         self.random = random.SystemRandom()
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        """When to try again, or None to give up."""
-        if job.attempts >= self.backoff.retries or getattr(exception, "final", False):
+        """When to try again, or None to give up; what a breaker held back is tried again however often."""
+        retry_after = getattr(exception, "retry_after", None) or 0.0
+        if not spends_attempt(exception):
+            wait = spread(max(SHORTEST_WAIT, retry_after), self.random)
+        elif job.attempts >= self.backoff.retries or getattr(exception, "final", False):
             return None
-        wait = self.backoff.wait(job.attempts + 1, self.random)
+        else:
+            wait = self.backoff.wait(job.attempts + 1, self.random, at_least=retry_after)
         return RetryDecision(retry_in={"microseconds": int(wait * 1_000_000)})
 
 
@@ -93,6 +107,9 @@ def runner(
             log.warning(
                 "job failed", job=spec.name, attempt=context.attempt, error=repr(error), trace_id=trace.trace_id
             )
+            if not spends_attempt(error) and job.job.id is not None:
+                async with context.writing() as frame:
+                    await jobs.give_attempt_back(frame, job.job.id)
             raise
         spent = round((asyncio.get_running_loop().time() - begun) * 1000, 1)
         log.info("job done", job=spec.name, attempt=context.attempt, ms=spent, trace_id=trace.trace_id)
@@ -125,13 +142,18 @@ async def run(settings: Settings) -> None:
 
 
 async def work_until(stop: asyncio.Event, settings: Settings, state: states.State) -> None:
-    """Jobs and relay side by side until told to stop; if one of them fails, the process ends and is started anew."""
-    provider = http_provider.connect(settings)
+    """Jobs, relay and the watch over breakers side by side until told to stop.
+
+    If one of them fails, the process ends and is started anew.
+    """
+    provider = GuardedProvider(
+        http_provider.connect(settings), Rules(timeout=settings.provider_timeout, capacity=settings.worker_concurrency)
+    )
     services = {**state.services(), "provider": provider, "webhooks": Sender()}
     app = build_app(settings, state.frames, services, [*work.JOBS, *state.additions.jobs])
     consumers: tuple[Consumer, ...] = (*work.consumers(services), *state.additions.consumers)
     async with app.open_async():
-        jobs = asyncio.create_task(
+        worker = asyncio.create_task(
             app.run_worker_async(
                 concurrency=settings.worker_concurrency,
                 install_signal_handlers=False,
@@ -143,12 +165,14 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
         )
         holder = f"{socket.gethostname()}:{os.getpid()}"
         relay = asyncio.create_task(relaying.run(state.frames, consumers, holder, stop))
+        watch = asyncio.create_task(breaking.run(state.frames, [provider.breaker], holder, stop))
+        tasks = (worker, relay, watch)
         stopping = asyncio.create_task(stop.wait())
-        done, _ = await asyncio.wait({jobs, relay, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
-        jobs.cancel()
-        results = await asyncio.gather(jobs, relay, return_exceptions=True)
-        for task, result in zip((jobs, relay), results, strict=True):
+        worker.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for task, result in zip(tasks, results, strict=True):
             if task in done and isinstance(result, Exception):
                 raise result
     await provider.close()

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Secret (whsec_…) that the provider signs its webhooks with; empty means the built-in sandbox's own."""
     provider_webhook_secret_old: str = ""
     """The secret before it, taken beside it while the provider changes over."""
+    provider_timeout: Annotated[float, msgspec.Meta(gt=0, le=20)] = 3.0
+    """Seconds that one call to the payment provider may take; money of a call that took longer is settled by asking."""
     port: int = 0
     """Loopback TCP port of the API; 0 keeps the one this instance had, or picks a free one."""
     api_processes: int = 1

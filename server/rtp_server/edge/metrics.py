@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from rtp.breakers.schemas import Breaker
+
+CIRCUITS = {"closed": 0, "half_open": 1, "open": 2}
 REGISTRY = CollectorRegistry()
 REQUESTS = Histogram(
     "http_request_duration_seconds",
@@ -39,19 +42,22 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     REQUESTS.labels(method, route, str(status)).observe(seconds)
 
 
-def exposition(active_subscriptions: int, failures: Iterable[tuple[str, str, int]]) -> bytes:
+def exposition(
+    active_subscriptions: int, failures: Iterable[tuple[str, str, int]], breakers: Sequence[Breaker] = ()
+) -> bytes:
     """The text format that Prometheus scrapes; what the database counts comes from the database at each scrape."""
     counted = CollectorRegistry()
-    counted.register(_Counted(active_subscriptions, list(failures)))
+    counted.register(_Counted(active_subscriptions, list(failures), breakers))
     return generate_latest(REGISTRY) + generate_latest(counted)
 
 
 class _Counted:
     """Figures that are counted over rows, so that they agree whichever process is asked."""
 
-    def __init__(self, active: int, failures: list[tuple[str, str, int]]) -> None:
+    def __init__(self, active: int, failures: list[tuple[str, str, int]], breakers: Sequence[Breaker]) -> None:
         self.active = active
         self.failures = failures
+        self.breakers = breakers
 
     def collect(self) -> Iterator[Metric]:
         """The families, in the client library's form."""
@@ -62,3 +68,17 @@ class _Counted:
         for reason, provider, count in self.failures:
             family.add_metric([reason, provider], count)
         yield family
+        yield from self._breakers()
+
+    def _breakers(self) -> Iterator[Metric]:
+        state = GaugeMetricFamily(
+            "breaker_state", "Circuit breakers: 0 closed, 1 half-open, 2 open.", labels=["name", "process"]
+        )
+        calls = CounterMetricFamily(
+            "breaker_calls", "Calls through circuit breakers, by how they ended.", labels=["name", "process", "outcome"]
+        )
+        for one in self.breakers:
+            state.add_metric([one.name, one.process], CIRCUITS[one.circuit])
+            for outcome, count in one.calls.items():
+                calls.add_metric([one.name, one.process, outcome], count)
+        yield from (state, calls)

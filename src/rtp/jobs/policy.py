@@ -29,7 +29,13 @@ class Backoff(Struct, frozen=True, kw_only=True):
         doublings = min(retry - 1, 64)
         return min(self.cap, self.delay * 2.0**doublings)
 
-    def wait(self, retry: int, source: random.Random) -> float:
-        """The delay before retry `retry`, with jitter."""
+    def wait(self, retry: int, source: random.Random, *, at_least: float = 0.0) -> float:
+        """The delay before retry `retry`, with jitter; the peer's own Retry-After wins if longer, up to the cap."""
         base = self.base(retry)
-        return base / 2 + source.uniform(0, base / 2)
+        wait = base / 2 + source.uniform(0, base / 2)
+        return max(wait, min(self.cap, spread(at_least, source)))
+
+
+def spread(seconds: float, source: random.Random) -> float:
+    """A wait that is told to many, each of whom then waits up to half as long again."""
+    return seconds * source.uniform(1.0, 1.5)

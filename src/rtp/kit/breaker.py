@@ -100,7 +100,7 @@ class Breaker:
         self.enabled = True
         self.totals: Counter[str] = Counter()
         self._filtered = filtered
-        self._listener = listener
+        self.listener = listener
         self._monotonic = monotonic
         self._born = monotonic()
         self._counts = RollingCounts(self._born, seconds=self.rules.window, buckets=self.rules.buckets)
@@ -295,4 +295,4 @@ class Breaker:
     def _happen(self, what: Happening, at: float) -> None:
         self._counts.add(what, at)
         self.totals[what] += 1
-        self._listener(what, at)
+        self.listener(what, at)

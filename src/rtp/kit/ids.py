@@ -43,6 +43,7 @@ NOUNS = {
     "saga": "saga",
     "bulk": "bulk refund",
     "op": "operation of the local journal",
+    "brk": "breaker",
     "run": "run",
     "we": "webhook endpoint",
     "whs": "secret of a webhook endpoint",

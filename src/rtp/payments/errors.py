@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rtp.errors import ExitCode, RtpError
 
 
@@ -25,6 +27,29 @@ class ProviderUnavailable(RtpError):
     retryable = True
     still = "The provider did not take the request: nothing was charged or refunded."
     hint = "rtp status"
+    spends_attempt: ClassVar[bool] = True
+    """Whether it counts among the attempts of a job; not where the provider was not asked at all."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which it is worth asking again, where the provider or the breaker says so."""
+        return self.params.get("retry_after")
+
+
+class ProviderResting(ProviderUnavailable):
+    """The payment provider {provider} failed too often; it is asked again in {retry_after} s."""
+
+    still = "The provider was not asked: nothing was charged or refunded."
+    hint = "rtp breakers show {breaker}"
+    spends_attempt = False
+
+
+class ProviderBusy(ProviderUnavailable):
+    """As many calls of the payment provider {provider} are under way as may be at the same time."""
+
+    still = "The provider was not asked: nothing was charged or refunded."
+    hint = "rtp breakers list"
+    spends_attempt = False
 
 
 class ProviderOutcomeUnknown(RtpError):

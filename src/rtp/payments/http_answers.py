@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import httpx
@@ -29,13 +30,13 @@ def settled(answer: httpx.Response, key: str, returns: type[T]) -> T:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ProviderOutcomeUnknown(key=key, why=f"its answer cannot be read: {error}") from error
     if status == httpx.codes.TOO_MANY_REQUESTS or failed.code == NOT_ATTEMPTED:
-        raise ProviderUnavailable(why=failed.detail or f"it answered {status}")
+        raise unavailable(answer)
     if status == httpx.codes.CONFLICT:
         raise ProviderKeyReused(key=key)
     if status in REFUSED:
         raise ProviderRefused(why=failed.detail or f"it answered {status}")
     if answer.is_client_error:
-        raise ProviderUnavailable(why=failed.detail or f"it answered {status}")
+        raise unavailable(answer)
     raise ProviderOutcomeUnknown(key=key, why=f"it answered {status}")
 
 
@@ -45,12 +46,21 @@ def thing(answer: httpx.Response, returns: type[T]) -> T:
     Raises: ProviderRefused, ProviderUnavailable.
     """
     if answer.status_code != httpx.codes.OK:
-        refusal = ProviderRefused if answer.status_code in REFUSED else ProviderUnavailable
-        raise refusal(why=failure(answer).detail or f"it answered {answer.status_code}")
+        if answer.status_code in REFUSED:
+            raise ProviderRefused(why=failure(answer).detail or f"it answered {answer.status_code}")
+        raise unavailable(answer)
     try:
         return msgspec.json.decode(answer.content, type=returns)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderUnavailable(why=f"its answer cannot be read: {error}") from error
+
+
+def unavailable(answer: httpx.Response) -> ProviderUnavailable:
+    """The error for an answer that says that nothing was done; it bears the status, and the wait that was asked for."""
+    seconds = answer.headers.get("retry-after", "")
+    asked = {"retry_after": float(seconds)} if re.fullmatch("[0-9]{1,6}", seconds) else {}
+    why = failure(answer).detail or f"it answered {answer.status_code}"
+    return ProviderUnavailable(why=why, answered=answer.status_code, **asked)
 
 
 def failure(answer: httpx.Response) -> Failure:

@@ -1,0 +1,1 @@
+"""Circuit breakers: what the processes that call others report of theirs, and how an operator closes one."""

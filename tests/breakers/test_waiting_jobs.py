@@ -1,0 +1,131 @@
+"""Jobs that an open breaker holds back: they wait without spending attempts, and have their effect once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from procrastinate.jobs import Job as QueuedJob
+from sqlalchemy import text
+
+from rtp.db.frames import Frames
+from rtp.errors import Unavailable
+from rtp.jobs.spec import Backoff, Context, JobSpec
+from rtp.kit import trace
+from rtp.kit.breaker import Rules
+from rtp.kit.money import Money
+from rtp.payments import jobs as payment_jobs
+from rtp.payments.errors import ProviderBusy, ProviderResting, ProviderUnavailable
+from rtp.payments.fakes import FakeProvider
+from rtp.payments.guarded import GuardedProvider
+from rtp.refunds import jobs as refund_jobs
+from rtp.sandbox.schemas import Control
+from rtp.settings import Settings
+from rtp.testing import money
+from rtp.testing.plugin import OpenFrame
+from rtp_server.worker import Retry, build_app
+
+JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
+RESTING = ProviderResting(provider="fake", breaker="provider:fake", retry_after=20.0)
+THREE = Backoff(kind="fixed", delay=0.01, retries=3)
+
+
+def queued(attempts: int) -> QueuedJob:
+    return QueuedJob(
+        id=1, queue="provider", lock=None, queueing_lock=None, task_name="refunds.submit", attempts=attempts
+    )
+
+
+def seconds_until(decision: Any) -> float:
+    return float((decision.retry_at - decision.retry_at.now(decision.retry_at.tzinfo)).total_seconds())
+
+
+@pytest.mark.parametrize("attempts", [0, 3, 500])
+def test_a_job_that_was_held_back_waits_until_the_breaker_lets_a_call_through(attempts: int) -> None:
+    decision = Retry(THREE).get_retry_decision(exception=RESTING, job=queued(attempts))
+    assert decision is not None
+    assert 19.0 < seconds_until(decision) <= 30.0
+
+
+def test_a_job_that_found_all_places_taken_comes_back_a_moment_later() -> None:
+    decision = Retry(THREE).get_retry_decision(exception=ProviderBusy(provider="fake"), job=queued(9))
+    assert decision is not None
+    assert 0.0 < seconds_until(decision) <= 1.5
+
+
+def test_a_job_whose_provider_really_was_away_gives_up_after_its_last_retry() -> None:
+    away = ProviderUnavailable(why="it is down")
+    assert Retry(THREE).get_retry_decision(exception=away, job=queued(2)) is not None
+    assert Retry(THREE).get_retry_decision(exception=away, job=queued(3)) is None
+    assert Retry(THREE).get_retry_decision(exception=Unavailable(what="The database"), job=queued(3)) is None
+
+
+def test_the_wait_that_the_provider_asks_for_is_kept() -> None:
+    busy = ProviderUnavailable(why="it answered 429", answered=429, retry_after=60.0)
+    decision = Retry(Backoff(delay=0.5)).get_retry_decision(exception=busy, job=queued(0))
+    assert decision is not None
+    assert 59.0 < seconds_until(decision) <= 90.0
+
+
+async def test_being_held_back_spends_no_attempt_and_a_failure_does(
+    settings: Settings, frames: Frames, writing: OpenFrame
+) -> None:
+    ends: list[Exception] = [RESTING, RESTING, ProviderUnavailable(why="it is down"), RESTING]
+
+    async def job(context: Context) -> None:
+        if ends:
+            raise ends.pop(0)
+
+    async def attempts() -> tuple[str, int]:
+        async with writing() as frame:
+            [row] = await frame.all(
+                text("UPDATE procrastinate_jobs SET scheduled_at = NULL RETURNING status, attempts")
+            )
+        return str(row.status), int(row.attempts)
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    seen = []
+    app = build_app(settings, frames, {}, [JobSpec("tests.job", job, backoff=THREE)])
+    async with app.open_async():
+        for _ in range(5):
+            await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+            seen.append(await attempts())
+    assert seen == [("todo", 0), ("todo", 0), ("todo", 1), ("todo", 1), ("succeeded", 2)]
+
+
+async def test_refunds_of_an_outage_wait_and_each_settles_once_when_the_provider_is_back(
+    frames: Frames, writing: OpenFrame
+) -> None:
+    fake, time = FakeProvider(), [0.0]
+    provider = GuardedProvider(fake, Rules(), monotonic=lambda: time[0])
+    payment = await money.captured_payment(frames, provider, JOBS)
+    context = Context(
+        frames=frames, settings=Settings(), trace=trace.start(), name="tests", services={"provider": provider}
+    )
+    async with writing() as frame:
+        refunds = [await issued(frame, payment.id, number) for number in range(1, 6)]
+    await fake.steer(Control(down=True))
+    refused = []
+    for refund in [*refunds, *refunds]:
+        with pytest.raises(ProviderUnavailable) as error:
+            await refund_jobs.submit(context, refund)
+        refused.append(type(error.value))
+    assert refused.count(ProviderUnavailable) < 5 < refused.count(ProviderResting)
+    await fake.steer(Control())
+    time[0] = 30.0
+    for refund in [*refunds, *refunds]:
+        await refund_jobs.submit(context, refund)
+    made = await fake.list_refunds(payment.created_at)
+    assert sorted((one.key, one.amount.amount) for one in made) == sorted(
+        (refund, 100 * number) for number, refund in enumerate(refunds, 1)
+    )
+
+
+async def issued(frame: Any, payment: str, number: int) -> str:
+    from rtp.refunds import service
+    from rtp.refunds.schemas import IssueRefund
+
+    refund = await service.issue(frame, payment, IssueRefund(reason="duplicate", amount=100 * number))
+    assert refund.amount == Money(100 * number, "USD")
+    return refund.id
