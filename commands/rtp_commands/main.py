@@ -69,6 +69,7 @@ TABLE = (
     Row("plans", "plans", "What dry runs found: look again, carry out", "Operations"),
     Row("staff", "staff", "People who use rtp, and their roles", "Operations"),
     Row("tokens", "tokens", "API tokens", "Operations"),
+    Row("sandbox", "sandbox", "The built-in payment provider: make it misbehave", "Game day"),
     Row("chaos", "chaos", "Experiments that break things on purpose", "Game day"),
     Row("loadtests", "loadtests", "Load tests with thresholds", "Game day"),
     Row("slo", "slo", "Service level objectives, judged from history", "Game day"),

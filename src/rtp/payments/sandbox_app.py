@@ -191,7 +191,7 @@ class App:
         if charge is None:
             return Answer(404, Failure(NO_SUCH_OBJECT, "there is no charge under this key"))
         amount = None if asked.amount is None else Money(asked.amount, charge.amount.currency)
-        return Answer(200, self.book.disputes.open(charge, asked.reason, amount, request.key))
+        return Answer(200, self.book.disputes.open(charge, asked.reason, amount, request.key, dry_run=asked.dry_run))
 
     def _sandbox(self, _: Request) -> Answer:
         control, record, courier = self.book.control, self.book.record, self._courier

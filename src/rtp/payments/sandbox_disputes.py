@@ -33,8 +33,10 @@ class Desk:
         self._clock = clock
         self._control = control
 
-    def open(self, charge: ProviderCharge, reason: str, amount: Money | None, key: str = "") -> ProviderDispute:
-        """Object to a charge; without an amount, to all that was not returned.
+    def open(
+        self, charge: ProviderCharge, reason: str, amount: Money | None, key: str = "", *, dry_run: bool = False
+    ) -> ProviderDispute:
+        """Object to a charge; without an amount, to all that was not returned. A dry run writes nothing down.
 
         Raises: ProviderRefused, ProviderKeyReused.
         """
@@ -52,7 +54,8 @@ class Desk:
             due_by=now + timedelta(days=self._control().dispute_days),
             created_at=now,
         )
-        self._record.write(DisputeOpened(dispute=dispute, key=key, request=request))
+        if not dry_run:
+            self._record.write(DisputeOpened(dispute=dispute, key=key, request=request))
         return dispute
 
     def submit(self, key: str, ref: str, evidence: dict[str, str]) -> ProviderDispute:

@@ -73,6 +73,7 @@ class DisputeRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     charge_key: str
     reason: str
     amount: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    dry_run: bool = False
 
 
 class Slice(msgspec.Struct, Generic[T]):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rtp.kit.money import Money
-from rtp.operations import listing, read, write
+from rtp.operations import Operation, listing, read, write
 
 Decline = Literal[
     "",
@@ -98,15 +98,12 @@ class OpenDispute(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SandboxDispute(Struct, kw_only=True):
-    """A dispute in the sandbox's record; `ref` is the provider's name for it."""
+    """A dispute that was opened in the sandbox; the platform hears of it by webhook."""
 
-    ref: str
     payment: str
     amount: Money
     reason: str
     state: Literal["needs_response", "under_review", "won", "lost"]
-    due_by: datetime
-    created_at: datetime
 
 
 class SandboxEvent(Struct, kw_only=True):
@@ -123,6 +120,6 @@ class SandboxEvent(Struct, kw_only=True):
 
 SHOW = read("sandbox.show", "/sandbox", Sandbox)
 EVENTS = listing("sandbox.events", "/sandbox/events", SandboxEvent)
-SET = write("sandbox.set", "PUT", "/sandbox/control", Sandbox, body=Control)
-RESET = write("sandbox.reset", "DELETE", "/sandbox/control", Sandbox)
+SET = write("sandbox.set", "PUT", "/sandbox/control", Control, body=Control)
+RESET: Operation[None, Control] = write("sandbox.reset", "DELETE", "/sandbox/control", Control)
 DISPUTE = write("sandbox.dispute", "POST", "/sandbox/payments/{payment}/dispute", SandboxDispute, body=OpenDispute)

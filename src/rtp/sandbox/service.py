@@ -1,0 +1,73 @@
+"""Use cases of the sandbox provider: look at it, steer it, let a cardholder object; it is asked outside of frames."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from rtp.db.listing import PageRequest, instant_of, page_of_items
+from rtp.operations import Page
+from rtp.payments import http_provider
+from rtp.payments.http_provider import HttpProvider
+from rtp.sandbox.errors import PaymentNotCharged, SandboxNotOnProd
+from rtp.sandbox.schemas import Control, OpenDispute, Sandbox, SandboxDispute, SandboxEvent
+from rtp.settings import Settings
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def provider(settings: Settings) -> AsyncIterator[HttpProvider]:
+    """The sandbox of the settings, for one use.
+
+    Raises: SandboxNotOnProd, ProviderUnavailable.
+    """
+    if settings.environment == "prod":
+        raise SandboxNotOnProd()
+    opened = http_provider.connect(settings)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def show(settings: Settings) -> Sandbox:
+    """How it is steered, and how much its record holds."""
+    async with provider(settings) as sandbox:
+        return await sandbox.sandbox()
+
+
+async def events(settings: Settings, page: PageRequest) -> Page[SandboxEvent]:
+    """One page of its newest events, newest first.
+
+    Raises: InvalidInput for a bad cursor, sort or time.
+    """
+    async with provider(settings) as sandbox:
+        found = await sandbox.sandbox_events()
+    now = datetime.now(UTC)
+    since = instant_of("since", page.since, now) if page.since else datetime.min.replace(tzinfo=UTC)
+    until = instant_of("until", page.until, now) if page.until else FOREVER
+    return page_of_items(page, [one for one in found if since <= one.created_at < until], _newest_first)
+
+
+async def steer(sandbox: HttpProvider, control: Control) -> None:
+    """Make it misbehave, or behave."""
+    await sandbox.steer(control)
+
+
+async def dispute(
+    sandbox: HttpProvider, payment: str, request: OpenDispute, *, key: str = "", dry_run: bool = False
+) -> SandboxDispute:
+    """Let the cardholder object to a payment; a dry run only says to how much of it.
+
+    Raises: PaymentNotCharged, ProviderRefused.
+    """
+    opened = await sandbox.open_dispute(key, payment, request.reason, request.amount, dry_run=dry_run)
+    if opened is None:
+        raise PaymentNotCharged(key=payment)
+    return SandboxDispute(payment=payment, amount=opened.amount, reason=opened.reason, state=opened.state)
+
+
+def _newest_first(event: SandboxEvent) -> str:
+    return f"{(FOREVER - event.created_at).total_seconds():020.6f} {event.id}"
