@@ -41,8 +41,10 @@ class Forgetful(FakeProvider):
             raise ProviderOutcomeUnknown(key=key, why="the connection was lost")
         return done
 
-    async def charge(self, key: str, amount: Money, card_ref: str, description: str) -> ProviderCharge:
-        done = await super().charge(key, amount, card_ref, description)
+    async def charge(
+        self, key: str, amount: Money, card_ref: str, description: str, capture: bool = True
+    ) -> ProviderCharge:
+        done = await super().charge(key, amount, card_ref, description, capture)
         if self.loses_answers:
             raise ProviderOutcomeUnknown(key=key, why="the connection was lost")
         return done
