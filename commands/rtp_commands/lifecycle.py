@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rtp.errors import ExitCode, RtpError
+from rtp.invariants.schemas import MONEY
 from rtp.meta.schemas import DOCTOR, Check, Doctor
 from rtp.runtime import doctor as local_doctor
 from rtp.runtime import ephemeral as throwaway
@@ -23,6 +24,8 @@ from rtp_commands.flags import Flags
 
 app = typer.Typer()
 Lines = Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many lines of each log.")]
+
+MONEY_CODES = {"ok": ExitCode.OK, "warning": ExitCode.NOT_JUDGED, "failed": ExitCode.CHECK_FAILED}
 
 
 @app.command()
@@ -153,14 +156,25 @@ def _marked(name: str, line: str, *, alone: bool) -> str:
 
 
 @app.command()
-@read(DOCTOR, exit_codes=(10,))
-def doctor(call: Call) -> Result:
+@read(DOCTOR, MONEY, exit_codes=(10, 11))
+def doctor(
+    call: Call,
+    about: Annotated[
+        Literal["money"] | None, typer.Argument(metavar="[money]", help="Only what must hold of money, in full.")
+    ] = None,
+) -> Result:
     """Check everything for real: each line is ok, a warning, or failed, with the command that mends it.
+
+    With `money` a warning is a rule that could not be judged, which ends with 11.
 
     Examples:
         rtp doctor
+        rtp doctor money
         rtp doctor -o json
     """
+    if about == "money":
+        report = call.read(MONEY)
+        return Result(report, MONEY_CODES[report.state])
     found = [*_local_checks(call), *_server_checks(call)]
     worst = any(check.state == "failed" for check in found)
     return Result(Doctor(checks=found), ExitCode.CHECK_FAILED if worst else ExitCode.OK)

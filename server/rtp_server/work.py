@@ -8,6 +8,7 @@ from typing import Any
 from rtp.cache import policy as cache_policy
 from rtp.cache import service as cache
 from rtp.events.relay import Consumer
+from rtp.invariants import jobs as invariant_jobs
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
 from rtp.payments import jobs as payment_jobs
@@ -25,6 +26,7 @@ SAGAS: tuple[Definition, ...] = ()
 """Every saga that this version can advance; one of another version is left to a worker that knows it."""
 
 JOBS: tuple[JobSpec, ...] = (
+    *invariant_jobs.JOBS,
     *job_jobs.JOBS,
     *payment_jobs.JOBS,
     *refund_jobs.JOBS,

@@ -8,12 +8,18 @@ from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
+from rtp.breakers import service as breakers
 from rtp.errors import Problem, RtpError
+from rtp.invariants import schemas as invariant_schemas
+from rtp.invariants import service as invariants
+from rtp.invariants.schemas import MoneyReport
 from rtp.kit import trace
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
 from rtp.migrations import schema
+from rtp.payments import http_provider
 from rtp.payments import service as payments
+from rtp.payments.errors import ProviderUnavailable
 from rtp.permissions import WORKER
 from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
@@ -106,7 +112,9 @@ async def show_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         operation="metrics.show", principal=principal_of(request), trace=request.scope["state"]["trace"]
     )
     async with reading as frame:
-        text_format = metrics.exposition(await subscriptions.active_count(frame), await payments.failures(frame))
+        text_format = metrics.exposition(
+            await subscriptions.active_count(frame), await payments.failures(frame), await breakers.every(frame)
+        )
     return Response(text_format, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -116,5 +124,25 @@ async def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return request.app.openapi_schema.to_schema()
 
 
-HANDLERS = (doctor,)
+@operation(invariant_schemas.MONEY)
+async def money(state: State) -> MoneyReport:
+    """Look at every invariant of money; the provider is asked before the database is."""
+    about: dict[str, Any] = {"operation": invariant_schemas.MONEY.id, "principal": WORKER, "trace": trace.start()}
+    record = await _record(state)
+    async with state.frames.reading(**about) as frame:
+        return await invariants.examine(frame, record)
+
+
+async def _record(state: State) -> invariants.Record:
+    try:
+        provider = http_provider.connect(state.settings)
+    except ProviderUnavailable as error:
+        return invariants.Record(provider=payments.PROVIDER, silence=error.message)
+    try:
+        return await invariants.ask(provider, payments.PROVIDER, state.frames.clock.now())
+    finally:
+        await provider.close()
+
+
+HANDLERS = (doctor, money)
 OPEN_HANDLERS = (whoami, live, ready, show_metrics, openapi_document)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from rtp.breakers import service as breakers
 from rtp.cache import service as cache
 from rtp.db.frame import Frame
 from rtp.events import service as events
+from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
@@ -42,8 +44,10 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _dead_letters(frame),
         await _event_lag(frame),
         await _ledger(frame),
+        await _money(frame),
         await _renewals(frame),
         await _sagas(frame),
+        await _breakers(frame),
         await _cache(frame),
     ]
 
@@ -119,6 +123,24 @@ async def _ledger(frame: Frame) -> Check:
     return Check(name="ledger", state="failed", detail=f"broken: {', '.join(broken)}", fix="rtp ledger check")
 
 
+async def _money(frame: Frame) -> Check:
+    """What the job found when it last looked; to look now is `rtp doctor money`."""
+    found = await invariants.last(frame)
+    if found.at is None:
+        return Check(name="money", state="ok", detail="not looked at yet: rtp doctor money does")
+    age = frame.now - found.at
+    if found.broken:
+        detail = f"broken: {', '.join(found.broken)}"
+        return Check(name="money", state="failed", detail=detail, fix="rtp doctor money")
+    if age > invariants.LATEST:
+        detail = f"last looked at {age.total_seconds() / 60:.0f} min ago"
+        return Check(name="money", state="warning", detail=detail, fix="rtp logs worker")
+    if found.unjudged:
+        detail = f"could not be judged: {', '.join(found.unjudged)}"
+        return Check(name="money", state="warning", detail=detail, fix="rtp doctor money")
+    return Check(name="money", state="ok", detail="every rule held when it was last looked at")
+
+
 async def _renewals(frame: Frame) -> Check:
     overdue = await subscriptions.overdue_count(frame)
     if not overdue:
@@ -135,3 +157,13 @@ async def _sagas(frame: Frame) -> Check:
     return Check(
         name="sagas", state="failed" if stuck else "warning", detail=detail, fix="rtp sagas list --state stuck"
     )
+
+
+async def _breakers(frame: Frame) -> Check:
+    found = await breakers.every(frame)
+    broken = [one for one in found if one.circuit != "closed"]
+    if not broken:
+        named = ", ".join(sorted({one.name for one in found}))
+        return Check(name="breakers", state="ok", detail=f"closed: {named}" if named else "no process has one")
+    words = "; ".join(f"{one.name} is {one.circuit} in {one.process}".replace("_", "-") for one in broken)
+    return Check(name="breakers", state="warning", detail=words, fix=f"rtp breakers show {broken[0].name}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
+from rtp.breakers import service as breakers
 from rtp.cache import service as cache
 from rtp.db.frame import Frame
 from rtp.events import service as events
+from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.sagas import service as sagas
@@ -21,8 +23,16 @@ async def show(frame: Frame) -> Today:
     counts = await repository.counts(frame)
     failed = await repository.failed(frame)
     verdict = await ledger.check(frame)
+    money = await invariants.last(frame)
     lag = await events.lag(frame)
     stuck, late = await sagas.waiting(frame)
+    breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
+    urgent = [
+        ("the ledger does not hold", int(verdict.state == "broken"), "rtp ledger check"),
+        ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
+        ("sagas that are stuck or late", stuck + late, "rtp sagas list --state stuck"),
+        ("circuit breakers that are open", breakers_open, "rtp breakers list --circuit open"),
+    ]
     return Today(
         at=frame.now,
         taken=await repository.taken(frame),
@@ -36,16 +46,13 @@ async def show(frame: Frame) -> Today:
         event_lag_seconds=max(lag.values(), default=0.0),
         ledger=verdict.state,
         dependencies=[await _database(frame), await _cache(frame)],
-        attention=_attention(counts, failed, ledger_broken=verdict.state == "broken", sagas_stuck=stuck + late),
+        attention=_attention(counts, failed, urgent),
     )
 
 
-def _attention(
-    counts: object, failed: list[FailedPayments], *, ledger_broken: bool, sagas_stuck: int
-) -> list[Attention]:
+def _attention(counts: object, failed: list[FailedPayments], urgent: list[tuple[str, int, str]]) -> list[Attention]:
     rows = [
-        ("the ledger does not hold", int(ledger_broken), "rtp ledger check"),
-        ("sagas that are stuck or late", sagas_stuck, "rtp sagas list --state stuck"),
+        *urgent,
         ("jobs that gave up", getattr(counts, "dead", 0), "rtp jobs list --state dead"),
         ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
         ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),

@@ -1,0 +1,108 @@
+"""The rules that one query decides: each gives the ids of what breaks it. `:due` is ten minutes ago."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Rule(Struct, frozen=True):
+    """A rule: its name, the prefix of the ids that break it, what holds otherwise, the command that shows or mends."""
+
+    name: str
+    prefix: str
+    held: str
+    fix: str
+    broken: str
+
+
+CAPS = (
+    Rule(
+        "refund caps", "pay", "no payment holds more refunds than were captured", "rtp payments show {id}",
+        """
+        SELECT p.id FROM payments p LEFT JOIN (
+            SELECT payment_id, sum(amount) AS amount FROM refunds
+            WHERE state NOT IN ('failed', 'canceled', 'rejected', 'expired') GROUP BY payment_id
+        ) r ON r.payment_id = p.id
+        WHERE coalesce(r.amount, 0) > p.captured OR coalesce(r.amount, 0) <> p.refunds_held OR p.captured > p.amount
+        """,
+    ),
+    Rule(
+        "line caps", "pay", "no line of a payment holds more than was sold", "rtp payments show {id}",
+        """
+        SELECT DISTINCT l.payment_id AS id FROM payment_lines l LEFT JOIN (
+            SELECT rl.payment_line_id, sum(rl.net) AS net, sum(rl.tax) AS tax, sum(rl.quantity) AS quantity
+            FROM refund_lines rl JOIN refunds r ON r.id = rl.refund_id
+            WHERE r.state NOT IN ('failed', 'canceled', 'rejected', 'expired') GROUP BY rl.payment_line_id
+        ) held ON held.payment_line_id = l.id
+        WHERE coalesce(held.net, 0) > l.net OR coalesce(held.tax, 0) > l.tax OR coalesce(held.quantity, 0) > l.quantity
+        """,
+    ),
+)  # fmt: skip
+
+DUE = (
+    Rule(
+        "jobs due", "job", "no job has waited for 10 minutes", "rtp jobs show {id}",
+        """
+        SELECT j.id FROM procrastinate_jobs j LEFT JOIN LATERAL (
+            SELECT min(e.at) AS at FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred'
+        ) asked ON true
+        WHERE j.status = 'todo' AND coalesce(j.scheduled_at, asked.at) < now() - interval '10 minutes'
+        """,
+    ),
+    Rule(
+        "subscriptions due", "sub", "none has waited for its next step for 10 minutes", "rtp subscriptions show {id}",
+        "SELECT id FROM subscriptions WHERE due_at < :due",
+    ),
+    Rule(
+        "payments under way", "pay", "none waits to be sent for 10 minutes", "rtp payments show {id}",
+        "SELECT id FROM payments WHERE state IN ('created', 'submitted') AND created_at < :due",
+    ),
+    Rule(
+        "refunds under way", "rfd", "none waits to be sent for 10 minutes", "rtp refunds show {id}",
+        """
+        SELECT id FROM refunds
+        WHERE state IN ('created', 'submitted') AND coalesce(decided_at, created_at) < :due
+        """,
+    ),
+    Rule(
+        "webhooks due", "whr", "none has waited for 10 minutes", "rtp webhooks received retry {id}",
+        """
+        SELECT id FROM webhooks_received WHERE state IN ('received', 'failed')
+            AND coalesce(next_attempt_at, received_at) < :due
+        """,
+    ),
+)  # fmt: skip
+
+ACCESS = (
+    Rule(
+        "access without cause", "ent", "every open entitlement has a subscription that opens it",
+        "rtp entitlements show {id}",
+        """
+        SELECT e.id FROM entitlements e LEFT JOIN subscriptions s
+            ON s.id = e.source_id AND s.user_id = e.user_id AND s.product_id = e.product_id
+        WHERE e.open AND (e.until IS NULL OR e.until > :now)
+            AND (s.id IS NULL OR s.status NOT IN ('trialing', 'active', 'past_due'))
+        """,
+    ),
+    Rule(
+        "cause without access", "sub", "every running subscription opens its product", "rtp subscriptions show {id}",
+        """
+        SELECT s.id FROM subscriptions s LEFT JOIN entitlements e
+            ON e.user_id = s.user_id AND e.product_id = s.product_id
+        WHERE s.status IN ('trialing', 'active') AND (e.id IS NULL OR (NOT e.open AND e.revoked_until IS NULL))
+        """,
+    ),
+)  # fmt: skip
+
+BALANCES = (
+    Rule(
+        "balances", "usr", "no member's credit is below zero", "rtp ledger list --user {id} --account 'member credit'",
+        """
+        SELECT DISTINCT user_id AS id FROM ledger WHERE account = 'member credit'
+        GROUP BY user_id, currency HAVING sum(amount) > 0
+        """,
+    ),
+)  # fmt: skip
+
+RULES: tuple[Rule, ...] = (*CAPS, *DUE, *ACCESS, *BALANCES)
+"""In the order in which they are shown."""

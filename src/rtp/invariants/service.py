@@ -1,0 +1,112 @@
+"""Use cases of the invariants: look at all of them, keep what was found, tell what it was."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from rtp.db.frame import Frame
+from rtp.events import service as events
+from rtp.invariants import policy, repository
+from rtp.invariants.rules import RULES
+from rtp.invariants.schemas import Finding, LastReport, MoneyReport
+from rtp.ledger import service as ledger
+from rtp.payments.errors import ProviderRefused, ProviderUnavailable
+from rtp.payments.ports import PaymentProvider, ProviderCharge, ProviderRefund
+
+RECORD = "provider record"
+LATEST = policy.LATEST
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What a provider answered about the last days, or why it did not."""
+
+    provider: str
+    charges: list[ProviderCharge] = []
+    refunds: list[ProviderRefund] = []
+    silence: str = ""
+
+
+async def ask(provider: PaymentProvider, name: str, now: datetime) -> Record:
+    """The provider's record of the last days; asked outside of any transaction."""
+    since = now - policy.SPAN
+    try:
+        return Record(
+            provider=name, charges=await provider.list_charges(since), refunds=await provider.list_refunds(since)
+        )
+    except (ProviderUnavailable, ProviderRefused) as error:
+        return Record(provider=name, silence=error.message)
+
+
+async def examine(frame: Frame, record: Record) -> MoneyReport:
+    """Look at every rule now."""
+    checks = [
+        await _ledger(frame),
+        await _record(frame, record),
+        *[await repository.judge(frame, rule) for rule in RULES],
+        await _unasked(frame),
+        await _consumers(frame),
+    ]
+    return MoneyReport(state=policy.worst(checks), at=frame.now, checks=checks)
+
+
+async def keep(frame: Frame, report: MoneyReport) -> None:
+    """Store what was found; a rule that breaks or heals is an event."""
+    await repository.lock(frame)
+    known = await repository.last(frame)
+    for found in report.checks:
+        before = known[found.name][0] if found.name in known else None
+        changed = before is not None and before.state != found.state
+        version = await repository.keep(frame, found, changed=changed)
+        was_broken = before is not None and before.state == "failed"
+        if found.state == "failed" and not was_broken:
+            frame.record("invariant.broken", found.name, version, before=before, after=found)
+        elif found.state == "ok" and was_broken:
+            frame.record("invariant.healed", found.name, version, before=before, after=found)
+
+
+async def last(frame: Frame) -> LastReport:
+    """What was found when the job last looked."""
+    known = await repository.last(frame)
+    return LastReport(
+        at=min((at for _, _, at in known.values()), default=None),
+        broken=[name for name, (found, _, _) in known.items() if found.state == "failed"],
+        unjudged=[name for name, (found, _, _) in known.items() if found.state == "warning"],
+    )
+
+
+async def _ledger(frame: Frame) -> Finding:
+    verdict = await ledger.check(frame)
+    entries = sum(balance.entries for balance in verdict.balances)
+    broken = [f"{line.rule}: {id}" for line in verdict.rules for id in line.broken]
+    held = f"{len(verdict.rules)} rules hold over {entries} entries"
+    return policy.finding("ledger", broken, held=held, fix="rtp ledger check")
+
+
+async def _record(frame: Frame, record: Record) -> Finding:
+    if record.silence:
+        return Finding(name=RECORD, state="warning", count=0, detail=record.silence, examples=[], fix="rtp status")
+    since = frame.now - policy.SPAN
+    charges, refunds = policy.charges(record.charges), policy.refunds(record.refunds)
+    paid = await repository.payments(frame, record.provider, since, [one.key for one in charges])
+    returned = await repository.refunds(frame, record.provider, since, [one.key for one in refunds])
+    until = frame.now - policy.LEEWAY
+    found = [
+        *policy.compare(paid, charges, since=since, until=until),
+        *policy.compare(returned, refunds, since=since, until=until),
+    ]
+    held = f"{len(charges)} charges and {len(refunds)} refunds of {policy.SPAN.days} days are equal here and there"
+    broken = [f"{one.key}: {one.what}" for one in found]
+    return policy.finding(RECORD, broken, held=held, fix="rtp doctor money -o json")
+
+
+async def _unasked(frame: Frame) -> Finding:
+    broken = [key for noun in repository.PREFIX for key in await repository.unasked(frame, noun)]
+    held = "whatever has no outcome yet is going to be asked about"
+    return policy.finding("unknown outcomes", broken, held=held, fix="rtp refunds list --state unknown")
+
+
+async def _consumers(frame: Frame) -> Finding:
+    late = [name for name, seconds in (await events.lag(frame)).items() if seconds > policy.LEEWAY.total_seconds()]
+    return policy.finding("events due", late, held="no consumer is 10 minutes behind", fix="rtp logs worker")
