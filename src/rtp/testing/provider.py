@@ -27,6 +27,8 @@ class Sandbox:
         self.token = secrets.token_urlsafe(24)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.api_port = 0
+        """Where it sends webhooks by itself; 0 is nowhere."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -39,6 +41,8 @@ class Sandbox:
         """Start a process and return at once."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         given = {"RTP_HOME": str(self.home), "RTP_PROVIDER_TOKEN": self.token, "RTP_FAILPOINT": failpoint}
+        if self.api_port:
+            given["RTP_PORT"] = str(self.api_port)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 python("rtp.payments.sandbox", "--port", str(self.port)),
@@ -77,9 +81,10 @@ class Sandbox:
 
 
 @contextmanager
-def running(home: Path, *, own_secret: bool = False) -> Iterator[Sandbox]:
+def running(home: Path, *, own_secret: bool = False, api_port: int = 0) -> Iterator[Sandbox]:
     """A started sandbox provider that ends with the block; with `own_secret` the home is an instance that has one."""
     sandbox = Sandbox(home)
+    sandbox.api_port = api_port
     if own_secret:
         sandbox.token = ""
     try:
