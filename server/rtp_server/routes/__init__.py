@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from rtp_server.routes import (
     audit,
+    breakers,
     cache,
     chaos,
     entitlements,
@@ -48,6 +49,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *today.HANDLERS,
     *slo.HANDLERS,
     *loadtests.HANDLERS,
+    *breakers.HANDLERS,
     *cache.HANDLERS,
     *chaos.HANDLERS,
     *audit.HANDLERS,
