@@ -25,6 +25,12 @@ DONE = Waiting(
 
 @refusing
 def _event(text: str) -> str:
+    other = re.fullmatch(r"([a-z]+)_[0-9A-HJKMNP-TV-Z]{13,26}", text)
+    if other and other[1] != "whr":
+        from rtp.kit.ids import NOUNS
+
+        if other[1] in NOUNS:
+            raise ValueError(f"that is the id of another thing ({NOUNS[other[1]]}); its events: list --about {text}")
     if not re.fullmatch(r"[!-.0-~]{1,255}", text):
         raise ValueError(f"{text!r} is neither our id of a received webhook (whr_…) nor its provider's")
     return text

@@ -74,6 +74,7 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds preview": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp jobs retry": lambda filled: {"job_": filled.dead_job()},
+    "rtp webhooks received retry": lambda filled: {"whr_": filled.webhook()},
     "rtp plans apply": lambda filled: {"plan_": filled.plan()},
     "rtp staff create": lambda filled: {"grace@example.com": filled.e_mail()},
     "rtp staff disable": lambda filled: {"grace@example.com": filled.colleague()},

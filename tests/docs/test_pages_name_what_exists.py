@@ -37,9 +37,11 @@ def test_every_command_in_a_code_block_of_the_pages_exists(paths: set[str]) -> N
         for page in WRITTEN
         for block in re.findall(r"```(?:console|bash|sh)?\n(.*?)```", page.read_text(), re.DOTALL)
         for line in block.splitlines()
-        if (words := re.match(r"(?:\$ )?rtp ([\w-]+)(?: ([\w-]+))?", line.strip()))
+        if (words := re.match(r"(?:\$ )?rtp ([\w-]+)(?: ([\w-]+))?(?: ([\w-]+))?", line.strip()))
         and f"rtp {words[1]}" not in paths
-        and (words[1] not in nouns or f"rtp {words[1]} {words[2]}" not in paths)
+        and (
+            words[1] not in nouns or not {f"rtp {words[1]} {words[2]}", f"rtp {words[1]} {words[2]} {words[3]}"} & paths
+        )
     ]
     assert unknown == []
 

@@ -74,6 +74,7 @@ class Known:
             "price": [PRICE, "alerts-only-monthly"],
             "key": ["prices.show:day-trading-room-monthly"],
             "tag": ["products", "prices"],
+            "event": [platform.ids["whr"], *(platform.webhook() for _ in range(3))],
             "card": ["visa"],
             "timezone": ["UTC", "Europe/London"],
             "email": [platform.e_mail() for _ in range(40)],
@@ -203,4 +204,5 @@ def test_as_the_owner_most_operations_succeed_and_none_breaks_its_schema(
 def settled(platform: Filled) -> dict[str, int]:
     """The rows of the business's tables, once no job is under way that writes them."""
     eventually(lambda: not platform.platform.json("jobs", "list", "--state", "waiting", "--queue", "provider"))
+    eventually(lambda: platform.platform.json("sandbox", "show")["events_waiting"] == 0)
     return {name: count for name, count in tables(platform).items() if not name.startswith(OF_THE_PLATFORM)}

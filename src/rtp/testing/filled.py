@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import psycopg
 from psycopg import sql
@@ -23,7 +24,9 @@ from rtp.cache import schemas as cache
 from rtp.chaos import schemas as chaos
 from rtp.chaos.schemas import RecordRun
 from rtp.client import Client, Target
+from rtp.kit import signing
 from rtp.loadtests import schemas as loadtests
+from rtp.payments import http_provider
 from rtp.payments import schemas as payments
 from rtp.payments.schemas import AddMethod
 from rtp.products import schemas as products
@@ -131,6 +134,14 @@ class Filled:
         self.client.read(products.SHOW, product="day-trading-room")
         self.client.read(products.SHOW_PRICE, price="day-trading-room-monthly")
 
+    def webhook(self) -> str:
+        """The id of a message that the provider signed and that nothing here has a use for."""
+        body = msgspec.json.encode({"type": "customer.updated", "number": next(self._numbers)})
+        secret = http_provider.webhook_secret(Settings(home=str(self.platform.home)))
+        headers = signing.headers([secret], f"msg_{uuid.uuid4().hex}", int(time.time()), body)
+        answer = httpx.post(f"{self.platform.url}/v1/webhooks/sandbox", content=body, headers=headers, timeout=SECONDS)
+        return str(answer.raise_for_status().json()["id"])
+
     def plan(self) -> str:
         """The id of a plan that can be carried out."""
         body = CreateUser(email=self.e_mail(), name="Planned")
@@ -222,6 +233,7 @@ def fill(to: Filled, examples: Path) -> None:
         "usr": ada.id, "note": note.id, "sub": paid.id, "pay": paid.payment_id, "pm": paid.payment_method_id,
         "rfd": refund.id, "job": to.dead_job(), "plan": to.plan(), "tok": to.token().id, "ent": entitlement[0]["id"],
         "aud": audit[0]["id"], "evt": event[0]["id"],
+        "whr": to.webhook(),
         "stf": to.write(staff.CREATE, CreateStaff(email=to.e_mail(), name="Grace", role="viewer")).id,
         "op": to.platform.json("history")[0]["id"],
         "run": to.write(chaos.RECORD, RecordRun(name="valkey-gone", verdict="held")).id,
