@@ -104,10 +104,18 @@ def write(
 
 
 def local(
-    *, side_effects: str = "", columns: tuple[str, ...] = (), exit_codes: tuple[int, ...] = ()
+    *operations: AnyOperation,
+    side_effects: str = "",
+    columns: tuple[str, ...] = (),
+    exit_codes: tuple[int, ...] = (),
 ) -> Callable[[F], F]:
-    """Declare a command without an operation of the API; `side_effects` says what it changes, empty means nothing."""
-    return _declare(Leaf(kind="local", side_effects=side_effects, columns=columns, exit_codes=exit_codes))
+    """Declare a command that is no single request; `side_effects` says what it changes, empty means nothing.
+
+    `operations` are those that it works with while it runs.
+    """
+    return _declare(
+        Leaf(kind="local", operations=operations, side_effects=side_effects, columns=columns, exit_codes=exit_codes)
+    )
 
 
 def declaration(function: Any) -> Leaf:

@@ -64,7 +64,7 @@ TABLE = (
     Row("breakers", "breakers", "Circuit breakers towards peers that fail: look, reset", "Operations"),
     Row("cache", "cache", "Warm, look into and purge the cache", "Operations"),
     Row("migrations", "migrations", "The database's schema: status, plan, apply", "Operations"),
-    Row("webhooks", "webhooks", "What providers tell us, and what came of it", "Operations"),
+    Row("webhooks", "webhooks", "Events sent to others, and those of providers", "Operations"),
     Row("audit", "audit", "Who did what to whom, and why", "Operations"),
     Row("plans", "plans", "What dry runs found: look again, carry out", "Operations"),
     Row("staff", "staff", "People who use rtp, and their roles", "Operations"),

@@ -1,0 +1,98 @@
+"""Forwarding to handlers of this machine: each message once as it was signed, the handler's answer told as it is."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from rtp.kit.imports import import_without
+from rtp.webhooks.schemas import DueDelivery, Tried
+from rtp_commands.errors import Usage
+
+PATTERN = re.compile(r"\*|[a-z_]+\.(\*|[a-z_]+)")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+SECONDS = 15.0
+KEPT_BYTES = 2048
+
+
+class Route(Struct, frozen=True):
+    """Which events go to which URL of this machine; without a URL they are only shown."""
+
+    pattern: str
+    url: str = ""
+
+
+def route(text: str) -> Route:
+    """`payment.*=http://127.0.0.1:3000/a`, or a pattern alone.
+
+    Raises: Usage.
+    """
+    pattern, _, url = text.partition("=")
+    if not PATTERN.fullmatch(pattern):
+        raise Usage(what=f"--forward {text!r}: {pattern!r} is not a type, a family such as refund.*, or *")
+    if url:
+        parts = urlsplit(url)
+        near = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not parts.hostname or not (near or parts.scheme == "https"):
+            raise Usage(what=f"--forward {text!r}: {url!r} is neither http on this machine nor https")
+    return Route(pattern, url)
+
+
+class Forwarder:
+    """Sends messages to the handlers; routes side by side, the messages of one route in their order."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        import_without("httpx", "httpx._main")
+        import httpx
+
+        self._errors = httpx.HTTPError
+        secure = any(one.url.startswith("https:") for one in routes)
+        self._http = httpx.Client(timeout=SECONDS, verify=secure, trust_env=False, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def forward(self, due: Sequence[tuple[Route, DueDelivery]]) -> list[tuple[Route, DueDelivery, Tried]]:
+        """Forward messages; what came of each. Its threads keep nobody who interrupts it."""
+        done: list[tuple[Route, DueDelivery, Tried]] = []
+
+        def work(lane: Route) -> None:
+            for one, message in due:
+                if one == lane:
+                    done.append((lane, message, self._post(lane, message)))
+
+        threads = [Thread(target=work, args=(lane,), daemon=True) for lane in dict.fromkeys(one for one, _ in due)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return done
+
+    def _post(self, lane: Route, message: DueDelivery) -> Tried:
+        told: dict[str, Any] = {"delivery": message.id, "round": message.round, "attempt": message.attempt}
+        if not lane.url:
+            return Tried(**told, status=200)
+        begun = time.monotonic()
+        try:
+            with self._http.stream("POST", lane.url, content=message.body, headers=message.headers) as response:
+                answer = _beginning(response)
+                told |= {"status": response.status_code, "answer": answer.decode("utf-8", "replace")}
+        except self._errors as error:
+            told["error"] = (str(error) or type(error).__name__)[:1000]
+        return Tried(**told, ms=int((time.monotonic() - begun) * 1000))
+
+
+def _beginning(response: Any) -> bytes:
+    kept = b""
+    for chunk in response.iter_raw():
+        kept += chunk
+        if len(kept) >= KEPT_BYTES:
+            break
+    return kept[:KEPT_BYTES]
