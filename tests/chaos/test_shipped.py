@@ -84,7 +84,9 @@ def test_when_both_processes_are_killed_the_provider_behaves_after_its_time_and_
 
 @pytest.mark.prove("experiments")
 def test_experiments_are_refused_on_prod(tmp_path: Path) -> None:
-    environment = clean_environment(tmp_path) | {"RTP_ENVIRONMENT": "prod", "RTP_HOME": str(tmp_path / "prod")}
+    environment = clean_environment(tmp_path) | {
+        "RTP_ENVIRONMENT": "prod", "RTP_HOME": str(tmp_path / "prod"), "RTP_PROVIDER_URL": "https://payments.invalid"
+    }  # fmt: skip
 
     def rtp(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([RTP, *words], env=environment, capture_output=True, text=True)

@@ -15,7 +15,11 @@ import pytest
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderUnavailable
 from rtp.payments.http_provider import HttpProvider
+from rtp.runtime.errors import ProviderMissing
+from rtp.runtime.instance import Instance
+from rtp.runtime.site import open_site
 from rtp.sandbox.schemas import Control
+from rtp.settings import Settings
 from rtp.testing.provider import Sandbox, running
 
 TEN = Money(1000, "USD")
@@ -205,3 +209,19 @@ async def test_bad_input_is_refused_and_leaves_no_trace(
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running(tmp_path_factory.mktemp("shared")) as started:
         yield started
+
+
+async def test_the_sandbox_is_not_the_provider_of_an_instance_of_class_prod(tmp_path: Path) -> None:
+    """Neither does the process start, nor the instance without a real provider."""
+    prod = Settings(home=str(tmp_path / "prod"), environment="prod")
+    with pytest.raises(ProviderMissing, match="takes no real money"):
+        open_site(Instance(prod), prod)
+    raised = Settings(home=str(tmp_path / "dev"))
+    Instance(raised).prepare()
+    with pytest.raises(ProviderMissing):
+        open_site(Instance(raised), msgspec.structs.replace(raised, environment="prod"))
+    sandbox = Sandbox(tmp_path / "process")
+    sandbox.begin(environment="prod")
+    assert sandbox.wait() == 1
+    assert "cannot start: The sandbox takes no real money" in sandbox.log.read_text()
+    assert not sandbox.journal.exists()

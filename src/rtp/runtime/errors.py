@@ -40,6 +40,13 @@ class PortTaken(Conflict):
     still = "Nothing was started."
 
 
+class ProviderMissing(NotAllowed):
+    """This instance is of class prod and names no payment provider; the sandbox takes no real money."""
+
+    hint = "RTP_PROVIDER_URL=URL rtp up, with the URL of a real provider"
+    still = "Nothing was started."
+
+
 class BinaryMissing(RtpError):
     """The program {name} is missing: looked in {where}."""
 

@@ -88,11 +88,14 @@ def python(module: str, *rest: str) -> list[str]:
 def open_site(instance: Instance, settings: Settings, *, durable: bool = True) -> Site:
     """Prepare folders and find the programs; nothing is started.
 
-    Raises: HomeNotWritable, FolderNotPrivate, DiskFull, BinaryMissing, OtherMajorVersion, RootCannotRunPostgres.
+    Raises: HomeNotWritable, FolderNotPrivate, ProviderMissing, DiskFull, BinaryMissing, OtherMajorVersion,
+        RootCannotRunPostgres.
     """
     file = instance.prepare(environment=settings.environment)
     if settings.environment not in (file.environment, "dev"):
         file.environment = settings.environment  # a class is only ever raised by a setting, never lowered to dev
+    if file.environment == "prod" and not settings.provider_url:
+        raise errors.ProviderMissing()
     site = Site(instance, settings, file, instances.private_folder(instance.socket_folder))
     site.durable = durable
     if not settings.database_url:

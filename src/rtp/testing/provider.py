@@ -37,10 +37,11 @@ class Sandbox:
         assert self._process is not None
         return self._process.pid
 
-    def begin(self, *, failpoint: str = "") -> None:
+    def begin(self, *, failpoint: str = "", environment: str = "") -> None:
         """Start a process and return at once."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         given = {"RTP_HOME": str(self.home), "RTP_PROVIDER_TOKEN": self.token, "RTP_FAILPOINT": failpoint}
+        given["RTP_ENVIRONMENT"] = environment
         if self.api_port:
             given["RTP_PORT"] = str(self.api_port)
         with self.log.open("ab") as log:
