@@ -17,6 +17,7 @@ class Mutant:
 
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
+_WEBHOOKS = "tests/webhooks/test_received.py::"
 
 MUTANTS: list[Mutant] = [
     Mutant(
@@ -67,6 +68,34 @@ MUTANTS: list[Mutant] = [
         old="HAVING sum(amount) <> 0 LIMIT 1",
         new="HAVING false LIMIT 1",
         test=_REFUNDS + "test_the_ledger_refuses_a_transaction_that_does_not_balance",
+    ),
+    Mutant(
+        name="a-movement-is-posted-twice",
+        file="src/rtp/ledger/service.py",
+        old='if not await frame.once(f"ledger:{source}:{kind}"):',
+        new="if False:",
+        test="tests/ledger/test_movements.py::test_two_workers_with_one_movement_post_it_once",
+    ),
+    Mutant(
+        name="credit-is-not-locked",
+        file="src/rtp/ledger/movements.py",
+        old="    await repository.lock_credit(frame, user_id)\n",
+        new="",
+        test="tests/ledger/test_movements.py::test_credit_taken_twice_at_once_never_falls_below_zero",
+    ),
+    Mutant(
+        name="the-database-takes-any-account",
+        file="src/rtp/db/migrations/versions/0009_ledger_accounts.py",
+        old="CHECK (split_part(account, ':', 1) IN (",
+        new="CHECK (account <> '' OR account IN (",
+        test="tests/ledger/test_movements.py::test_an_account_that_the_chart_does_not_name_is_refused",
+    ),
+    Mutant(
+        name="access-without-cause-is-not-looked-for",
+        file="src/rtp/invariants/rules.py",
+        old="(s.id IS NULL OR s.status NOT IN ('trialing', 'active', 'past_due'))",
+        new="false",
+        test="tests/invariants/test_invariants.py::test_a_planted_break_is_found",
     ),
     Mutant(
         name="a-reused-key-is-not-compared",
@@ -124,6 +153,49 @@ MUTANTS: list[Mutant] = [
         old="REVOKE UPDATE, DELETE, TRUNCATE ON events, audit FROM {role};",
         new="",
         test="tests/testing/test_servers.py::test_the_role_of_the_application_cannot_rewrite_what_happened",
+    ),
+    Mutant(
+        name="a-processed-webhook-has-its-effect-again",
+        file="src/rtp/webhooks/received.py",
+        old="    if before.state not in policy.DUE:\n        return before\n    frame.causation_id",
+        new="    frame.causation_id",
+        test=_WEBHOOKS + "test_an_event_whose_job_runs_twice_is_processed_once",
+    ),
+    Mutant(
+        name="a-repeated-webhook-is-not-expected",
+        file="src/rtp/webhooks/received_repository.py",
+        old='    query = query.on_conflict_do_nothing(index_elements=["event_id", "provider"])\n',
+        new="",
+        test=_WEBHOOKS + "test_twenty_deliveries_at_once_keep_one_event_and_have_one_effect",
+    ),
+    Mutant(
+        name="a-webhook-of-another-amount-is-taken-for-ours",
+        file="src/rtp/webhooks/received_effects.py",
+        old="return same_ref and subject.amount == ours.amount and ",
+        new="return same_ref and ",
+        test=_WEBHOOKS + "test_no_event_overrules_what_was_settled_even_when_the_provider_insists[amount]",
+    ),
+    Mutant(
+        name="a-late-webhook-overrules-what-is-settled",
+        file="src/rtp/webhooks/received_policy.py",
+        old='"known" if ours in _SETTLED and theirs not in _SETTLED else "doubt"',
+        new='"known" if ours in _SETTLED and theirs not in _SETTLED else "apply"',
+        test="tests/webhooks/test_received_policy.py"
+        "::test_an_event_moves_only_what_is_under_way_and_never_what_is_settled",
+    ),
+    Mutant(
+        name="a-forged-webhook-is-taken",
+        file="src/rtp/kit/signing.py",
+        old="    if not held:\n",
+        new="    if False:\n",
+        test=_WEBHOOKS + "test_a_forged_message_is_refused_and_leaves_nothing_but_a_count[another secret]",
+    ),
+    Mutant(
+        name="a-stale-webhook-is-taken",
+        file="src/rtp/kit/signing.py",
+        old="    if abs(int(now.timestamp()) - int(time)) > TOLERANCE_SECONDS:\n",
+        new="    if False:\n",
+        test=_WEBHOOKS + "test_a_message_is_taken_within_five_minutes_of_its_signature[310-401]",
     ),
     Mutant(
         name="a-test-may-leave-the-machine",

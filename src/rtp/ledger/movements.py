@@ -149,6 +149,8 @@ async def balance_adjusted(frame: Frame, adjustment: str, *, user: str, amount: 
 
 async def _post(frame: Frame, kind: str, source: str, user: str, sides: Iterable[Posting]) -> bool:
     moved = [side for side in sides if side.amount]
+    if not moved:
+        return False
     return await post(frame, kind=kind, source=source, user_id=ids.parse_user(user), postings=moved)
 
 
