@@ -173,7 +173,8 @@ def dispute(
         rtp sandbox dispute pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp sandbox dispute pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --amount 5.00 --dry-run
     """
-    body = OpenDispute(reason=because, amount=amount.minor() if amount else None)
+    minor, currency = (amount.minor(), amount.code) if amount else (None, "")
+    body = OpenDispute(reason=because, amount=minor, currency=currency)
     return call.write(schemas.DISPUTE, body, payment=payment)
 
 

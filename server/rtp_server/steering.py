@@ -14,6 +14,7 @@ from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.payments import service as payments
 from rtp.payments.http_provider import HttpProvider
+from rtp.payments.schemas import Payment
 from rtp.sandbox import service
 from rtp.sandbox.schemas import Control, SandboxDispute
 from rtp_server import writes
@@ -63,14 +64,16 @@ async def dispute(state: State, asked: Asked) -> Done:
     key = f"dispute:{asked.key or uuid4()}"
     async with service.provider(state.settings) as sandbox:
         if asked.dry_run or asked.plan:
-            outcome = _opened(payment.user_id, await _disputed(sandbox, asked, payment.id, key, dry_run=True))
+            outcome = _opened(payment.user_id, await _disputed(sandbox, asked, payment, key, dry_run=True))
             await _compare(state, asked, outcome)
         if not asked.dry_run:
-            outcome = _opened(payment.user_id, await _disputed(sandbox, asked, payment.id, key, dry_run=False))
+            outcome = _opened(payment.user_id, await _disputed(sandbox, asked, payment, key, dry_run=False))
     return await _note(state, asked, outcome)
 
 
-async def _disputed(sandbox: HttpProvider, asked: Asked, payment: str, key: str, *, dry_run: bool) -> SandboxDispute:
+async def _disputed(
+    sandbox: HttpProvider, asked: Asked, payment: Payment, key: str, *, dry_run: bool
+) -> SandboxDispute:
     return await service.dispute(sandbox, payment, asked.arguments["data"], key=key, dry_run=dry_run)
 
 

@@ -24,7 +24,7 @@ ELSEWHERE = {"rtp up", "rtp down", "rtp demo"}
 """Commands that make or end a platform: they have tests of their own, on platforms of their own."""
 LONG = {"rtp chaos run", "rtp loadtests run"}
 """Commands that break things or run for long: here only planned, and really run by the tests of their areas."""
-ALONE = {"rtp cache purge", "rtp chaos halt"}
+ALONE = {"rtp cache purge", "rtp chaos halt", "rtp sandbox reset", "rtp sandbox set"}
 """Commands that others would notice: they run when no other does."""
 BEFORE = {"rtp plugins untrust": ["plugins", "trust", "rtp-slack-notices"]}
 """What must have been done in the same home before."""
@@ -71,6 +71,7 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp subscriptions renew": sub,
     "rtp payment-methods add": lambda filled: {ADA: filled.member()},
     "rtp payment-methods remove": lambda filled: {"pm_": filled.method()},
+    "rtp sandbox dispute": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds preview": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp jobs retry": lambda filled: {"job_": filled.dead_job()},

@@ -45,7 +45,7 @@ from rtp.settings import Settings
 T = TypeVar("T")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TIMEOUT = httpx.Timeout(connect=1.5, write=5.0, read=10.0, pool=1.0)
-"""A connection that does not come about ends before the breaker's patience does: then it is sure that nothing was sent."""
+"""A connection that does not come about ends before the breaker's patience does: then surely nothing was sent."""
 WHOLE_CALL_SECONDS = 20.0
 HEALTH_SECONDS = 1.0
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -165,7 +165,7 @@ class HttpProvider:
         return http_answers.thing(await self._ask("GET", "/events"), list[SandboxEvent])
 
     async def open_dispute(
-        self, key: str, charge_key: str, reason: str, amount: int | None = None, *, dry_run: bool = False
+        self, key: str, charge_key: str, reason: str, amount: Money | None = None, *, dry_run: bool = False
     ) -> ProviderDispute | None:
         """Let the cardholder object to the charge made under a key; None when there is no such charge."""
         request = DisputeRequest(charge_key=charge_key, reason=reason, amount=amount, dry_run=dry_run)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from rtp.errors import RtpError
-from rtp.kit.money import Money
 from rtp.payments.errors import (
     CardNotKnown,
     ProviderKeyReused,
@@ -190,8 +189,9 @@ class App:
         charge = self.book.charge_of(asked.charge_key)
         if charge is None:
             return Answer(404, Failure(NO_SUCH_OBJECT, "there is no charge under this key"))
-        amount = None if asked.amount is None else Money(asked.amount, charge.amount.currency)
-        return Answer(200, self.book.disputes.open(charge, asked.reason, amount, request.key, dry_run=asked.dry_run))
+        return Answer(
+            200, self.book.disputes.open(charge, asked.reason, asked.amount, request.key, dry_run=asked.dry_run)
+        )
 
     def _sandbox(self, _: Request) -> Answer:
         control, record, courier = self.book.control, self.book.record, self._courier

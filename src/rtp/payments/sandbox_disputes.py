@@ -121,8 +121,10 @@ class Desk:
         returned = Money.total(
             (one.amount for one in self._record.refunds_of(charge.ref) if one.state != "failed"), charge.amount.currency
         )
+        if amount and amount.currency != charge.amount.currency:
+            raise ProviderRefused(why=f"the charge is in {charge.amount.currency}, not in {amount.currency}")
         wanted = amount or charge.captured - lost - returned
-        if wanted.currency != charge.amount.currency or wanted.amount <= 0 or wanted > charge.captured - lost:
+        if wanted.amount <= 0 or wanted > charge.captured - lost:
             raise ProviderRefused(why=f"{charge.captured - lost} of the charge can be disputed, not {wanted}")
         return wanted
 

@@ -136,7 +136,7 @@ class Record:
         """An event's id comes from what it tells, so that it is the same after a restart."""
         if type is None:
             return
-        id = "evt_" + hashlib.sha256(f"{subject.ref}:{type}".encode()).hexdigest()[:24]
+        id = "sevt_" + hashlib.sha256(f"{subject.ref}:{type}".encode()).hexdigest()[:24]
         event = ProviderEvent(id=id, type=type, created_at=at, provider=self._provider, subject=subject)
         self.events[id] = event
         self.listener(event)

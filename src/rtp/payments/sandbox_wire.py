@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -72,7 +72,7 @@ class DisputeRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     charge_key: str
     reason: str
-    amount: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    amount: Money | None = None
     dry_run: bool = False
 
 

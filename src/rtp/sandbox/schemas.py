@@ -91,10 +91,11 @@ class Sandbox(Struct, kw_only=True):
 
 
 class OpenDispute(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a cardholder objects to: the amount in minor units, all that was not returned without one."""
+    """What a cardholder objects to: minor units of the payment's currency, all that was not returned without them."""
 
     reason: DisputeReason = "fraudulent"
     amount: Annotated[int, Meta(ge=1)] | None = None
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
 
 
 class SandboxDispute(Struct, kw_only=True):

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from rtp.db.listing import PageRequest, instant_of, page_of_items
+from rtp.kit.money import Money
 from rtp.operations import Page
 from rtp.payments import http_provider
 from rtp.payments.http_provider import HttpProvider
+from rtp.payments.schemas import Payment
 from rtp.sandbox.errors import PaymentNotCharged, SandboxNotOnProd
 from rtp.sandbox.schemas import Control, OpenDispute, Sandbox, SandboxDispute, SandboxEvent
 from rtp.settings import Settings
@@ -57,16 +59,17 @@ async def steer(sandbox: HttpProvider, control: Control) -> None:
 
 
 async def dispute(
-    sandbox: HttpProvider, payment: str, request: OpenDispute, *, key: str = "", dry_run: bool = False
+    sandbox: HttpProvider, payment: Payment, request: OpenDispute, *, key: str = "", dry_run: bool = False
 ) -> SandboxDispute:
     """Let the cardholder object to a payment; a dry run only says to how much of it.
 
     Raises: PaymentNotCharged, ProviderRefused.
     """
-    opened = await sandbox.open_dispute(key, payment, request.reason, request.amount, dry_run=dry_run)
+    amount = None if request.amount is None else Money(request.amount, request.currency or payment.amount.currency)
+    opened = await sandbox.open_dispute(key, payment.id, request.reason, amount, dry_run=dry_run)
     if opened is None:
-        raise PaymentNotCharged(key=payment)
-    return SandboxDispute(payment=payment, amount=opened.amount, reason=opened.reason, state=opened.state)
+        raise PaymentNotCharged(key=payment.id)
+    return SandboxDispute(payment=payment.id, amount=opened.amount, reason=opened.reason, state=opened.state)
 
 
 def _newest_first(event: SandboxEvent) -> str:
