@@ -39,14 +39,21 @@ Sold = tuple[int, int]
 """(net, tax) of a line."""
 
 
+class ProcessKilled(Exception):
+    """Ends a job as a kill would: what the provider did is done, and nothing of it was noted."""
+
+
 class Forgetful(FakeProvider):
     """Does what it is asked, and on demand loses the answer, or says that it is still at it, or that it failed."""
 
     loses_answers = False
+    dies = False
     says: str = ""
 
     async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
         done = await super().refund(key, charge_ref, amount, reason)
+        if self.dies:
+            raise ProcessKilled
         if self.loses_answers:
             raise ProviderOutcomeUnknown(key=key, why="the connection was lost")
         if self.says:

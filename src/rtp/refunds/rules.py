@@ -200,12 +200,21 @@ def _twice(name: str, keys: Sequence[str]) -> dict[str, str]:
 
 def _flat(value: object, path: str = "") -> dict[str, object]:
     if isinstance(value, dict):
-        pairs = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items() if key not in ("role", "currency")]
+        pairs = [
+            (f"{path}.{key}".lstrip("."), item)
+            for key, item in value.items()
+            if key not in ("product", "role", "currency")
+        ]
         return {name: kept for inner, item in pairs for name, kept in _flat(item, inner).items()}
     if isinstance(value, list):
-        return {name: kept for item in value for name, kept in _flat(item, f"{path}[{_label(item)}]").items()}
+        return {name: kept for item in value for name, kept in _row(item, f"{path}[{_label(item)}]").items()}
     return {path: value}
 
 
-def _label(item: dict[str, str]) -> str:
-    return " ".join(item[name] for name in ("product", "role", "currency") if name in item)
+def _row(item: dict[str, object], path: str) -> dict[str, object]:
+    """What a row says; that it is there at all is said too, or a role without limits would look like none."""
+    return _flat({name: value for name, value in item.items() if value is not None}, path) or {path: "without limit"}
+
+
+def _label(item: dict[str, object]) -> str:
+    return " ".join(str(item[name]) for name in ("product", "role", "currency") if name in item)
