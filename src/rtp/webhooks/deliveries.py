@@ -179,12 +179,11 @@ async def _expected(frame: Frame, key: str, round: int, attempt: int, *, lock: b
 
 def _after(frame: Frame, attempt: int, answered: Answered) -> dict[str, Any]:
     """How a delivery stands after an attempt."""
-    if answered.taken:
-        return {"state": "succeeded", "next_attempt_at": None, "settled_at": frame.now}
-    wait = None if answered.status == schedule.GONE else schedule.wait(attempt, _random)
-    if wait is None:
-        return {"state": "failed", "next_attempt_at": None, "settled_at": frame.now}
-    return {"next_attempt_at": frame.now + timedelta(seconds=wait)}
+    state = schedule.state_after(attempt, answered.status, answered.taken)
+    wait = schedule.wait(attempt, _random)
+    if state == "pending" and wait is not None:
+        return {"next_attempt_at": frame.now + timedelta(seconds=wait)}
+    return {"state": state, "next_attempt_at": None, "settled_at": frame.now}
 
 
 async def _count(frame: Frame, endpoint: Endpoint, answered: Answered) -> None:
@@ -198,7 +197,7 @@ async def _count(frame: Frame, endpoint: Endpoint, answered: Answered) -> None:
     await endpoints_repository.note_failures(frame, endpoint_id, endpoint.failures + 1, since)
     if endpoint.kind == "listen" or endpoint.state == "disabled":
         return
-    if answered.status == schedule.GONE:
+    if schedule.is_gone(answered.status):
         await endpoints.disable(frame, endpoint.id, "it answered 410 Gone")
     elif schedule.given_up(endpoint.failures + 1, since, frame.now):
         await endpoints.disable(frame, endpoint.id, f"it took nothing since {since:%Y-%m-%d %H:%M} UTC")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Literal
 
 OFFSETS = (0, 5, 305, 2105, 9305, 27305, 63305, 113705, 185705, 272105)
 """Seconds from the first attempt to each, when every one fails at once."""
@@ -26,6 +27,18 @@ def wait(tries: int, source: random.Random) -> float | None:
         return None
     planned = WAITS[tries - 1]
     return planned + source.uniform(0, planned * JITTER)
+
+
+def state_after(tries: int, status: int | None, taken: bool) -> Literal["succeeded", "pending", "failed"]:
+    """How a delivery stands after so many attempts, the last of which had this answer."""
+    if taken:
+        return "succeeded"
+    return "failed" if is_gone(status) or tries > len(WAITS) else "pending"
+
+
+def is_gone(status: int | None) -> bool:
+    """Whether an answer says that nothing is ever to be sent there again."""
+    return status == GONE
 
 
 def given_up(failures: int, failing_since: datetime, now: datetime) -> bool:
