@@ -11,6 +11,12 @@ class Usage(InvalidInput):
     still = "Nothing was sent."
 
 
+class FileNotWritten(InvalidInput):
+    """{file} cannot be written: {why}."""
+
+    still = "What was there before is still there."
+
+
 class UnknownField(InvalidInput):
     """There is no field {field}. There are: {known}."""
 

@@ -7,6 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from rtp.kit.currencies import EXPONENTS
 from rtp.kit.money import Money
 from rtp.ledger.schemas import Side, Transaction
 from rtp_commands.cells import spreadsheet
+from rtp_commands.errors import FileNotWritten
 
 ROOTS = {"asset": "Assets", "liability": "Liabilities", "income": "Income", "contra": "Income", "expense": "Expenses"}
 """The five kinds of account that plain-text accounting knows; what lessens income is under it."""
@@ -72,14 +74,20 @@ WRITERS: dict[str, Callable[[Iterable[Transaction]], Iterator[str]]] = {
 
 
 def save(file: Path, texts: Iterable[str]) -> int:
-    """Write a file whole or leave what was there; the value is how many lines it has."""
+    """Write a file whole or leave what was there; the value is how many lines it has.
+
+    Raises: FileNotWritten.
+    """
     fresh = file.with_name(f".{file.name}.part")
     try:
         with fresh.open("w", encoding="utf-8", newline="") as opened:
             count = pour(opened.write, texts)
         os.replace(fresh, file)
+    except OSError as error:
+        raise FileNotWritten(file=str(file), why=error.strerror or str(error)) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
     return count
 
 

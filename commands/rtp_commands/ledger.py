@@ -80,9 +80,10 @@ def export(
     It is read page by page as it is written, however long it is.
 
     Examples:
-        rtp ledger export > journal.beancount
-        rtp ledger export --format csv --since 24h
-        rtp ledger export --format ledger journal.ledger
+        rtp ledger export --since 7d
+        rtp ledger export journal.beancount
+        rtp ledger export --format csv --since 24h journal.csv
+        rtp ledger export --format ledger --since 2026-01-01
     """
     pages = call.client.pages(schemas.EXPORT, limit=500, since=since, until=until)
     lines = journals.WRITERS[format](one for page in pages for one in page.items)

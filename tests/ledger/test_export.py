@@ -22,6 +22,7 @@ from rtp.ledger import policy, service
 from rtp.ledger.schemas import Side, Transaction
 from rtp.testing.plugin import OpenFrame
 from rtp_commands import journals
+from rtp_commands.errors import FileNotWritten
 from tests.ledger.books import AT, Books
 
 BEANCOUNT = """
@@ -187,6 +188,11 @@ def test_an_interrupted_export_leaves_the_file_that_was_there(tmp_path: Path) ->
         journals.save(file, broken())
     assert [one.name for one in tmp_path.iterdir()] == ["journal.csv"]
     assert file.read_text() == "of last month"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotWritten, match="No such file or directory"):
+        journals.save(tmp_path / "nowhere" / "journal.csv", ["a line"])
 
 
 class _Seen(Transaction, weakref=True, kw_only=True):
