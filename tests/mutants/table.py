@@ -16,7 +16,6 @@ class Mutant:
     test: str
 
 
-_WEBHOOKS = "tests/webhooks/test_received.py::"
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _WEBHOOKS = "tests/webhooks/test_received.py::"
 
