@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import State as LitestarState
-from litestar.types import ASGIApp
+from litestar.handlers import HTTPRouteHandler
 
 from rtp.errors import InvalidInput
 from rtp.kit import failpoints
@@ -24,38 +24,49 @@ from rtp_server.routes import HANDLERS, OPEN_HANDLERS
 from rtp_server.schema_gate import guard
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """The ASGI application of one API process; opens its connections on start-up."""
+def create_app(settings: Settings, ended: Edge | None = None) -> Edge:
+    """The ASGI application of one API process; opens its connections on start-up.
+
+    `ended` is one that this process has shut down: where no plugin adds routes, its own are served anew, since to
+    register them takes longer than many a test.
+    """
     configure(settings.log_level)
     arm_failpoint(settings)
     state = states.build(settings, states.signing_key(settings))
     plugging.attach(state, os.environ)
-    return Edge(create_litestar(state))
+    if ended is None or state.additions.routes or ended.state.additions.routes:
+        return Edge(serve(register(state.additions.routes), state))
+    return Edge(serve(ended.app, state))
 
 
-def create_litestar(state: states.State) -> Litestar:
-    """The part behind the edge."""
-    routes = Router("/v1", route_handlers=[*HANDLERS, *state.additions.routes], guards=[guard])
+def register(additions: Sequence[HTTPRouteHandler]) -> Litestar:
+    """The part behind the edge, with every route and no state yet."""
+    routes = Router("/v1", route_handlers=[*HANDLERS, *additions], guards=[guard])
     app = Litestar(
         route_handlers=[routes, *OPEN_HANDLERS],
-        state=LitestarState({"rtp": state}),
         guards=[permitted],
         exception_handlers={Exception: problems.handle},
         openapi_config=openapi.config(),
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
         request_class=StrictRequest,
         request_max_body_size=BODY_LIMIT,
-        on_startup=[state.gate.refuse_newer],
-        on_shutdown=[state.close],
         logging_config=None,
         debug=False,
     )
     app.state.endpoints = endpoints_of(app)
     if opened := sorted(_opened(app) - OPENED):
         raise RuntimeError(f"routes that are open without standing in rtp.permissions.OPEN: {', '.join(opened)}")
+    return app
+
+
+def serve(app: Litestar, state: states.State) -> Litestar:
+    """The same routes, answering from this state."""
     missing = [name for name in app.state.endpoints if not _known(state, name)]
     if missing:
         raise RuntimeError(f"operations without a role in rtp.permissions: {', '.join(sorted(missing))}")
+    app.state.rtp = state
+    app.on_startup = [state.gate.refuse_newer]
+    app.on_shutdown = [state.close]
     return app
 
 

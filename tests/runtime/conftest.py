@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rtp.testing.servers import place
 from tests.runtime.instances import Platform, Way
 
 New = Callable[..., Platform]
@@ -20,7 +21,7 @@ New = Callable[..., Platform]
 def platforms() -> Iterator[New]:
     """Makes platforms that are not started yet, and removes them at the end."""
     made: list[Platform] = []
-    root = Path(tempfile.mkdtemp(prefix="rtp-test-"))
+    root = Path(tempfile.mkdtemp(prefix="rtp-test-", dir=place()))
     root.chmod(0o755)
 
     def make(name: str = "instance", way: Way | None = None, **env: str) -> Platform:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -81,6 +82,14 @@ def test_the_servers_end_when_the_run_is_killed(tmp_path: Path) -> None:
     assert not Path(place).exists()
     os.close(handle)
     os.close(database)
+
+
+def test_files_lie_in_memory_only_where_there_is_plenty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "NEEDED", 1)
+    assert servers.place(tmp_path) == str(tmp_path)
+    monkeypatch.setattr(servers, "NEEDED", 10**18)
+    assert servers.place(tmp_path) == tempfile.gettempdir()
+    assert servers.place(tmp_path / "missing") == tempfile.gettempdir()
 
 
 def test_two_processes_of_a_run_share_one_server(services: Services) -> None:

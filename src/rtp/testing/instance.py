@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rtp.testing.pinned import FIXED, UNWANTED
+from rtp.testing.servers import place
 
 RTP = str(Path(sys.executable).parent / "rtp")
 SECONDS = 120.0
@@ -93,5 +94,5 @@ def clean_environment(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("RTP_", "XDG_")) and name not in UNWANTED
     }
-    config = {"HOME": str(folder), "RTP_CONFIG_HOME": str(folder / "config")}
-    return kept | FIXED | config
+    ours = {"HOME": str(folder), "RTP_CONFIG_HOME": str(folder / "config"), "TMPDIR": place()}
+    return kept | FIXED | ours

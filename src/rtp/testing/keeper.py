@@ -27,6 +27,7 @@ FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "max_wal_size": "128MB",  # the files may lie in memory
     "max_connections": "300",
     "idle_in_transaction_session_timeout": "120s",  # a machine under load may pause a test that holds a frame
 }

@@ -33,6 +33,8 @@ for _rules in ("contract", "contract_refunds", "contract_events"):
     pytest.register_assert_rewrite(f"rtp.testing.{_rules}")
 OpenFrame = Callable[..., AbstractAsyncContextManager[Frame]]
 _runs: list[Path] = []
+_ended: list[Any] = []
+"""The application of an earlier test, whose routes the next one serves anew."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -150,9 +152,10 @@ async def app(settings: Settings) -> AsyncIterator[asgi.App]:
     """The real application, started, on the test's own database."""
     from rtp_server.app import create_app
 
-    made: Any = create_app(settings)
+    made: Any = create_app(settings, _ended.pop() if _ended else None)
     async with asgi.started(made):
         yield made
+    _ended.append(made)
 
 
 @pytest.fixture
