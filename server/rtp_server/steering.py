@@ -56,7 +56,7 @@ async def control(state: State, asked: Asked) -> Done:
 async def dispute(state: State, asked: Asked) -> Done:
     """Carry out, plan, or answer again a cardholder's objection.
 
-    Raises: PaymentNotFound, PaymentNotCharged, SandboxNotOnProd, ProviderRefused, PlanOutdated and its kin.
+    Raises: PaymentNotFound, PaymentNotCharged, DisputeNotOpened, SandboxNotOnProd, PlanOutdated and its kin.
     """
     options: dict[str, Any] = {"operation": asked.endpoint.operation.id, "principal": asked.principal}
     async with state.frames.reading(trace=asked.trace, **options) as frame:

@@ -18,6 +18,7 @@ class Mutant:
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _WEBHOOKS = "tests/webhooks/test_received.py::"
+_CONTRACT = "tests/payments/test_provider_contract.py::TestFake::"
 
 MUTANTS: list[Mutant] = [
     Mutant(
@@ -203,6 +204,28 @@ MUTANTS: list[Mutant] = [
         old="    close_sockets(monkeypatch)\n",
         new="",
         test="tests/testing/test_pinned.py::test_a_test_cannot_leave_the_machine",
+    ),
+    Mutant(
+        name="the-sandbox-takes-a-key-for-two-requests",
+        file="src/rtp/payments/sandbox_book.py",
+        old="    if known != request:\n",
+        new="    if False:\n",
+        test=_CONTRACT + "test_one_key_for_two_charges_is_refused_and_the_first_stands",
+    ),
+    Mutant(
+        name="the-sandbox-returns-disputed-money",
+        file="src/rtp/payments/sandbox_money.py",
+        old="    if any(one.state in OPEN for one in disputes):\n",
+        new="    if False:\n",
+        test=_CONTRACT + "test_an_open_dispute_is_listed_and_holds_the_money",
+    ),
+    Mutant(
+        name="the-sandbox-forgets-which-webhooks-were-taken",
+        file="src/rtp/payments/sandbox_webhooks.py",
+        old="            self._book.record.write(EventsDone(ids=ids, outcome=outcome))\n",
+        new="",
+        test="tests/payments/test_sandbox_webhooks.py::"
+        "test_each_event_is_sent_once_signed_and_holds_the_object_as_it_was",
     ),
 ]
 """The first is the share that runs on every change."""

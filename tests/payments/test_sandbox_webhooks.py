@@ -125,7 +125,8 @@ async def test_what_was_not_taken_is_sent_again_with_the_same_id(desk: Desk) -> 
         await desk.rounds(wait)
     assert desk.told == [("charge.succeeded", "c1")] * 4
     assert len({event.id for event in desk.receiver.genuine}) == 1
-    assert [event.delivery for event in desk.courier.events()] == ["taken"]
+    [event] = desk.courier.events()
+    assert (event.delivery, event.attempts, event.answer) == ("taken", 4, "204")
 
 
 async def test_who_never_takes_it_is_given_up_and_asked_again_after_a_restart(desk: Desk) -> None:

@@ -115,7 +115,7 @@ async def test_a_cardholder_objects_to_a_payment_on_demand_and_once_per_key(
     [dispute] = [one for one in await provider.list_disputes(payment.created_at) if one.key == payment.id]
     assert (dispute.amount, dispute.reason, dispute.state) == (Money(2_500, "USD"), "general", "needs_response")
     twice = await api.post(path, json=body)
-    assert (twice.status_code, twice.json()["code"]) == (502, "provider_refused")
+    assert (twice.status_code, twice.json()["code"]) == (422, "dispute_not_opened")
     assert "disputed already" in twice.json()["detail"]
 
 

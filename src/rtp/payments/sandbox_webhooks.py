@@ -57,6 +57,7 @@ class Courier:
         self._monotonic = monotonic
         self._wake = asyncio.Event()
         self._parcels: dict[str, Parcel] = {}
+        self._finished: dict[str, Parcel] = {}
         for event in book.record.events.values():
             if event.id not in book.record.done:
                 self._take(event)
@@ -163,8 +164,7 @@ class Courier:
         ids = [parcel.event.id for parcel in parcels]
         if ids:
             self._book.record.write(EventsDone(ids=ids, outcome=outcome))
-            for id in ids:
-                del self._parcels[id]
+            self._finished.update((id, self._parcels.pop(id)) for id in ids)
 
     async def _pause(self) -> None:
         nearest = min((one.next_at for one in self._parcels.values() if not one.given_up), default=None)
@@ -175,7 +175,7 @@ class Courier:
             return
 
     def _shown(self, event: ProviderEvent) -> SandboxEvent:
-        parcel = self._parcels.get(event.id)
+        parcel = self._parcels.get(event.id) or self._finished.get(event.id)
         delivery: Delivery = self._book.record.done.get(event.id, "waiting")
         return SandboxEvent(
             id=event.id,

@@ -14,6 +14,14 @@ class SandboxNotOnProd(RtpError):
     hint = "set RTP_PROVIDER_URL to a real provider, or work on an instance of class dev or staging"
 
 
+class DisputeNotOpened(RtpError):
+    """The sandbox opens no dispute about the payment {key}: {why}"""
+
+    status = 422
+    still = "Nothing was changed."
+    hint = "rtp payments show {key}"
+
+
 class PaymentNotCharged(RtpError):
     """The sandbox has no charge for the payment {key}."""
 

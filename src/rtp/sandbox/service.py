@@ -10,9 +10,10 @@ from rtp.db.listing import PageRequest, instant_of, page_of_items
 from rtp.kit.money import Money
 from rtp.operations import Page
 from rtp.payments import http_provider
+from rtp.payments.errors import ProviderRefused
 from rtp.payments.http_provider import HttpProvider
 from rtp.payments.schemas import Payment
-from rtp.sandbox.errors import PaymentNotCharged, SandboxNotOnProd
+from rtp.sandbox.errors import DisputeNotOpened, PaymentNotCharged, SandboxNotOnProd
 from rtp.sandbox.schemas import Control, OpenDispute, Sandbox, SandboxDispute, SandboxEvent
 from rtp.settings import Settings
 
@@ -63,10 +64,13 @@ async def dispute(
 ) -> SandboxDispute:
     """Let the cardholder object to a payment; a dry run only says to how much of it.
 
-    Raises: PaymentNotCharged, ProviderRefused.
+    Raises: PaymentNotCharged, DisputeNotOpened.
     """
     amount = None if request.amount is None else Money(request.amount, request.currency or payment.amount.currency)
-    opened = await sandbox.open_dispute(key, payment.id, request.reason, amount, dry_run=dry_run)
+    try:
+        opened = await sandbox.open_dispute(key, payment.id, request.reason, amount, dry_run=dry_run)
+    except ProviderRefused as refused:
+        raise DisputeNotOpened(key=payment.id, why=refused.params["why"]) from refused
     if opened is None:
         raise PaymentNotCharged(key=payment.id)
     return SandboxDispute(payment=payment.id, amount=opened.amount, reason=opened.reason, state=opened.state)
