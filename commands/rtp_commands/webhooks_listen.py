@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rtp.client_errors import OutcomeUnknown, ServerTimedOut, Unreachable
+from rtp.client import OutcomeUnknown, ServerTimedOut, Unreachable
 from rtp.errors import RtpError
 from rtp.kit.clock import to_text
 from rtp.webhooks import schemas

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtp.testing import filled_webhooks
 from rtp.testing.filled import ADA, Filled
 from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree
@@ -38,6 +39,7 @@ REFUSED = {
     "rtp chaos show RUN --report": {5},  # its journal lies where it ran
     "rtp migrations apply --target": {7},  # the schema is past it
     "rtp doctor": {0, 10},  # what it finds on a test's machine is its own business
+    "rtp webhooks endpoints test we_01J9ZK3V5W8X2Y4A6B7C8D9E0F --timeout": {7},  # the platform takes no webhook there
     "rtp slo report": {0, 10, 11},  # a verdict, not a failure
 }
 """Examples that rightly end with another code than 0, by how they begin."""
@@ -54,6 +56,10 @@ def sub(filled: Filled) -> Swap:
 def cached(filled: Filled) -> Swap:
     filled.look_at_the_catalog()
     return {}
+
+
+def own_endpoint(filled: Filled) -> Swap:
+    return {"we_": filled_webhooks.endpoint(filled)}
 
 
 MAKES: dict[str, Callable[[Filled], Swap]] = {
@@ -75,6 +81,14 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds preview": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp jobs retry": lambda filled: {"job_": filled.dead_job()},
+    "rtp webhooks endpoints create": lambda _: {"https://hooks.example.com/rtp": "https://hooks.invalid/rtp"},
+    "rtp webhooks endpoints update": own_endpoint,
+    "rtp webhooks endpoints rotate": own_endpoint,
+    "rtp webhooks endpoints disable": own_endpoint,
+    "rtp webhooks endpoints delete": own_endpoint,
+    "rtp webhooks endpoints test": own_endpoint,
+    "rtp webhooks endpoints enable": lambda filled: {"we_": filled_webhooks.endpoint(filled, disabled=True)},
+    "rtp webhooks resend": lambda filled: {"evt_": filled_webhooks.sent_event(filled)},
     "rtp webhooks received retry": lambda filled: {"whr_": filled.webhook()},
     "rtp plans apply": lambda filled: {"plan_": filled.plan()},
     "rtp staff create": lambda filled: {"grace@example.com": filled.e_mail()},

@@ -39,6 +39,7 @@ from rtp.staff import schemas as staff
 from rtp.staff.schemas import CreateStaff
 from rtp.subscriptions import schemas as subscriptions
 from rtp.subscriptions.schemas import CreateSubscription
+from rtp.testing import filled_webhooks
 from rtp.testing.instance import RunningInstance, running
 from rtp.tokens import schemas as tokens
 from rtp.tokens.schemas import CreateToken
@@ -234,6 +235,7 @@ def fill(to: Filled, examples: Path) -> None:
         "rfd": refund.id, "job": to.dead_job(), "plan": to.plan(), "tok": to.token().id, "ent": entitlement[0]["id"],
         "aud": audit[0]["id"], "evt": event[0]["id"],
         "whr": to.webhook(),
+        "we": (endpoint := filled_webhooks.endpoint(to)), "whd": filled_webhooks.delivery(to, endpoint),
         "stf": to.write(staff.CREATE, CreateStaff(email=to.e_mail(), name="Grace", role="viewer")).id,
         "op": to.platform.json("history")[0]["id"],
         "run": to.write(chaos.RECORD, RecordRun(name="valkey-gone", verdict="held")).id,

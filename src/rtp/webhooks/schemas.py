@@ -251,7 +251,7 @@ ENDPOINTS_DISABLE = write(
     "webhooks_endpoints.disable", "POST", "/webhooks/endpoints/{endpoint}/disable", EndpointDetail
 )
 ENDPOINTS_DELETE = write("webhooks_endpoints.delete", "DELETE", "/webhooks/endpoints/{endpoint}", Endpoint)
-ENDPOINTS_TEST = write("webhooks_endpoints.test", "POST", "/webhooks/endpoints/{endpoint}/test", Delivery, status=201)
+ENDPOINTS_TEST = write("webhooks_endpoints.test", "POST", "/webhooks/endpoints/{endpoint}/test", Endpoint)
 DELIVERIES_LIST = listing("webhooks_deliveries.list", "/webhooks/deliveries", Delivery)
 DELIVERIES_SHOW = read("webhooks_deliveries.show", "/webhooks/deliveries/{delivery}", DeliveryDetail)
 RESEND = write("webhooks_deliveries.resend", "POST", "/webhooks/resend", Resent, body=Resend)
