@@ -24,7 +24,8 @@ demo: venv ## Run an operator's day on real input (ARGS="--seed 7" for other mem
 	$(BIN)/rtp demo $(ARGS)
 
 test: venv ## Run the tests with coverage (ARGS="tests/users -k email" narrows)
-	$(BIN)/python -m tools.measure $(if $(ARGS),,--fail-under 80) -n $(JOBS) --dist loadfile --durations=30 --durations-min=3 $(ARGS)
+	$(BIN)/python -m tools.measure $(if $(ARGS),,--fail-under 80) \
+		-n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=3 $(ARGS)
 
 prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|install|fuzz)
 	$(BIN)/python -m pytest --prove $(or $(SUITE),all) $(ARGS)

@@ -9,6 +9,8 @@ import pytest
 
 SUITES = ("races", "kills", "mutants", "experiments", "install", "fuzz")
 SERVERS = {"services"}
+RANKS = {"acceptance": 0, "runtime": 0, "docs": 2, "unit": 2}
+"""When the files of a level have their turn where several processes share them."""
 TESTS = Path(__file__).parent
 
 _tests_per_level: Counter[str] = Counter()
@@ -33,6 +35,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    if hasattr(config, "workerinput"):
+        longest_first(items)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Files that start platforms first, those that start nothing last: so no worker ends alone with a long one."""
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(ranks.get(item.path, 2), RANKS.get(level(item), 1))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def suite_of(item: pytest.Item) -> str | None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from rtp.runtime import adopt
+from rtp.runtime.instance import Instance
+from rtp.settings import Settings
 
 ENTRY = "import sys; from rtp_commands.main import main; sys.exit(main())"
 SECONDS = 90.0
@@ -130,6 +132,13 @@ class Platform:
             os.kill(pid, signal.SIGKILL)
         for path in (self.home, Path(str(self.home) + ".config")):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def database_url(platform: Platform, role: str) -> str:
+    """The URL of a role on a running platform's own database."""
+    secrets = Instance(Settings(home=str(platform.home))).secrets()
+    password = secrets.owner_password if role == "rtp_owner" else secrets.app_password
+    return f"postgresql://{role}:{password}@/rtp?host={Path(platform.status()['socket']).parent}"
 
 
 def working_folder(pid: int) -> str:

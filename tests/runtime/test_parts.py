@@ -179,7 +179,8 @@ def test_only_one_holds_the_lock_and_its_pid_is_known(tmp_path: Path) -> None:
 def test_a_process_is_known_by_its_words_and_not_by_its_number() -> None:
     with subprocess.Popen(["sleep", "600"]) as process:
         try:
-            assert adopt.is_server(process.pid, ("sleep", "600"))
+            # right after its start the kernel has not noted the words yet
+            eventually("its words are known", lambda: adopt.is_server(process.pid, ("sleep", "600")))
             assert not adopt.is_server(process.pid, ("sleep", "60"))
             assert adopt.open_pid(process.pid, ("postgres",)) is None
         finally:

@@ -122,11 +122,6 @@ def test_root_without_any_way_is_told_so(new: New) -> None:
     assert "RTP_DATABASE_URL" in error["hint"]
 
 
-def test_logs_of_an_unknown_service_name_the_known_ones(shared: Platform) -> None:
-    error = shared.failure("logs", "mysql", expect=5)
-    assert "postgres" in error["message"]
-
-
 def test_a_command_without_ephemeral_is_a_usage_mistake(new: New) -> None:
     platform = new()
     assert platform.rtp("up", "--", "true", expect=2).stdout == ""
