@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     What is read while tests are collected, as the tree of commands, knows no plugin that somebody trusts.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background: what we start would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         _runs.append(servers.begin_run())
         os.environ["RTP_CONFIG_HOME"] = str(_runs[-1] / "config")
