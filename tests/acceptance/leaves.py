@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtp.testing import filled_webhooks
+from rtp.testing import filled_bulks, filled_webhooks
 from rtp.testing.filled import ADA, Filled
 from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree
@@ -38,6 +38,7 @@ REFUSED = {
     "rtp chaos halt": {5},  # none runs
     "rtp chaos show RUN --report": {5},  # its journal lies where it ran
     "rtp migrations apply --target": {7},  # the schema is past it
+    "rtp breakers reset": {7},  # it is closed, and nothing is to be reset
     "rtp doctor": {0, 10},  # what it finds on a test's machine is its own business
     "rtp webhooks endpoints test we_01J9ZK3V5W8X2Y4A6B7C8D9E0F --timeout": {7},  # the platform takes no webhook there
     "rtp slo report": {0, 10, 11},  # a verdict, not a failure
@@ -79,6 +80,14 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp payment-methods remove": lambda filled: {"pm_": filled.method()},
     "rtp sandbox dispute": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
+    "rtp refunds bulk plan": lambda filled: {"refunds.csv": filled_bulks.file(filled)},
+    "rtp refunds bulk apply": lambda filled: {"bulk_": filled_bulks.plan(filled)},
+    "rtp refunds bulk show": lambda filled: {"bulk_": filled_bulks.applied(filled)},
+    "rtp refunds bulk export": lambda filled: {"bulk_": filled_bulks.applied(filled)},
+    "rtp refunds bulk cancel": lambda filled: {"bulk_": filled_bulks.plan(filled)},
+    "rtp sagas show": lambda filled: {"saga_": filled_bulks.saga(filled)},
+    "rtp sagas retry": lambda filled: {"saga_": filled_bulks.saga(filled)},
+    "rtp sagas cancel": lambda filled: {"saga_": filled_bulks.saga(filled)},
     "rtp refunds preview": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp jobs retry": lambda filled: {"job_": filled.dead_job()},
     "rtp webhooks endpoints create": lambda _: {"https://hooks.example.com/rtp": "https://hooks.invalid/rtp"},
@@ -140,7 +149,7 @@ def _real(word: str, swap: Swap, filled: Filled) -> str:
     if word.startswith("http://127.0.0.1"):
         return filled.platform.url
     found = re.fullmatch(r"([a-z]+)_([0-9A-Z]{26}|42)", word)
-    return swap.get(f"{found[1]}_", filled.ids[found[1]]) if found else word
+    return (swap.get(f"{found[1]}_") or filled.ids[found[1]]) if found else word
 
 
 def wrong(command: Described, filled: Filled) -> list[str]:

@@ -262,7 +262,7 @@ async def test_an_older_word_that_contradicts_what_is_settled_changes_nothing_af
     assert await show(f"payments/{payment.id}") == before
 
 
-@pytest.mark.parametrize("differing", ["amount", "reference", "currency"])
+@pytest.mark.parametrize("differing", ["amount", "reference", "currency", "nothing there"])
 async def test_no_event_overrules_what_was_settled_even_when_the_provider_insists(
     api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, show: Show, waiting: Waiting, differing: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -272,11 +272,12 @@ async def test_no_event_overrules_what_was_settled_even_when_the_provider_insist
         "amount": {"amount": charge.amount + charge.amount},
         "reference": {"ref": "ch_another"},
         "currency": {"amount": msgspec.structs.replace(charge.amount, currency="EUR")},
+        "nothing there": {"ref": "ch_another"},
     }
     insisting = msgspec.structs.replace(charge, **changes[differing])
 
     async def insists(key: str) -> Any:
-        return insisting
+        return None if differing == "nothing there" else insisting
 
     monkeypatch.setattr(provider, "retrieve_charge_by_key", insists)
     key = (await webhooks.post(api, webhooks.event(insisting))).json()["id"]

@@ -64,6 +64,11 @@ def pid_of(platform: RunningInstance, service: str) -> int:
     return int(next(item["pid"] for item in services if item["name"].startswith(service)) or 0)
 
 
+def kill(platform: RunningInstance, service: str) -> None:
+    pid = eventually(f"{service} runs", lambda: pid_of(platform, service))
+    os.kill(pid, signal.SIGKILL)
+
+
 def told(platform: RunningInstance, count: int) -> list[dict[str, Any]]:
     """The charges' events, once each of them was processed."""
 
@@ -104,8 +109,7 @@ def test_workers_and_apis_killed_while_events_come_in_lose_none_and_do_none_twic
     with running(tmp_path) as platform:
         emails = subscribed(platform, 5)
         for service in ("worker", "api", "provider"):
-            pid = eventually(f"{service} runs", lambda service=service: pid_of(platform, service))
-            os.kill(pid, signal.SIGKILL)
+            kill(platform, service)
         one_effect_each(platform, emails)
 
 
