@@ -17,7 +17,7 @@ from rtp.refunds.schemas import (
     RefundDetail,
     RefundState,
 )
-from rtp_commands import arguments, refunds_policy
+from rtp_commands import arguments, refunds_bulk, refunds_policy
 from rtp_commands.arguments import Asked, AskedLine, id_or_key
 from rtp_commands.call import Call, Listing, Result, Severity, Waiting, listing, read, write
 from rtp_commands.errors import Usage
@@ -244,3 +244,4 @@ def _minor(amount: Asked | None, flag: str) -> int | None:
 
 
 app.registered_commands += refunds_policy.app.registered_commands
+app.registered_commands += refunds_bulk.app.registered_commands

@@ -16,15 +16,17 @@ ADDED: dict[Role, frozenset[str]] = {
         chaos.list chaos.show doctor.money doctor.show entitlements.check entitlements.list entitlements.show
         events.list jobs.list jobs.show ledger.accounts ledger.check ledger.export ledger.list loadtests.history
         loadtests.list loadtests.show metrics.show payment_methods.list payment_methods.show payments.list
-        payments.show plans.show prices.list prices.show products.list products.show refund_policy.plan
-        refund_policy.show refund_bulks.export refund_bulks.list refund_bulks.show refunds.list refunds.preview refunds.show sagas.list sagas.show sandbox.events
+        payments.show plans.show prices.list prices.show products.list products.show refund_bulks.export
+        refund_bulks.list refund_bulks.show refund_policy.plan refund_policy.show refunds.list refunds.preview
+        refunds.show sagas.list sagas.show sandbox.events
         sandbox.show slo.list slo.report slo.validate staff.list subscriptions.list subscriptions.show today.show
         users.list users.show webhooks_deliveries.list webhooks_received.list webhooks_received.show whoami.show
         """.split()
     ),
     "support": frozenset(
         """
-        payment_methods.add payment_methods.remove plans.apply refund_bulks.add refund_bulks.create refund_bulks.plan refunds.issue refunds.reject refunds.retry
+        payment_methods.add payment_methods.remove plans.apply refund_bulks.add refund_bulks.create
+        refund_bulks.plan refunds.issue refunds.reject refunds.retry
         subscriptions.cancel subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume
         users.create users.note users.restore users.suspend users.update webhooks_deliveries.resend
         webhooks_received.retry
@@ -33,7 +35,8 @@ ADDED: dict[Role, frozenset[str]] = {
     "operator": frozenset(
         """
         breakers.reset cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish
-        loadtests.start migrations.apply migrations.history migrations.plan migrations.status refund_bulks.apply refund_bulks.cancel refunds.approve
+        loadtests.start migrations.apply migrations.history migrations.plan migrations.status refund_bulks.apply
+        refund_bulks.cancel refunds.approve
         sagas.cancel sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export
         users.import webhooks_deliveries.due webhooks_deliveries.report webhooks_deliveries.show
         webhooks_endpoints.create webhooks_endpoints.delete webhooks_endpoints.disable webhooks_endpoints.enable

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtp.testing import filled_bulks, filled_webhooks
+from rtp.testing import filled_bulks
 from rtp.testing.filled import ADA, Filled
 from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree

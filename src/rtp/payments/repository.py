@@ -91,6 +91,12 @@ async def find(frame: Frame, payment_id: UUID, *, lock: bool = False) -> Payment
     return None if row is None else to_payment(row)
 
 
+async def by_ids(frame: Frame, payment_ids: list[UUID]) -> dict[UUID, Payment]:
+    """The payments with these ids, as far as they are there."""
+    query = select(payments).where(payments.c.id.in_(payment_ids))
+    return {row.id: to_payment(row) for row in await frame.all(query)}
+
+
 async def add(
     frame: Frame, user_id: int, method_id: UUID, *, amount: Money, tax: Money, purpose: str, source: str, provider: str
 ) -> Payment:

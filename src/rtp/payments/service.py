@@ -133,6 +133,11 @@ async def find(frame: Frame, key: str) -> Payment:
     return await _find(frame, key)
 
 
+async def by_ids(frame: Frame, payment_ids: list[UUID]) -> dict[UUID, Payment]:
+    """The payments with these ids, as far as they are there."""
+    return await repository.by_ids(frame, payment_ids)
+
+
 async def owner(frame: Frame, key: str) -> int | None:
     """The member whose it is, or None.
 

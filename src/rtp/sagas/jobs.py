@@ -42,7 +42,7 @@ async def advance(definitions: Registry, context: Context, saga: str, turn: int)
 async def _attempt(context: Context, task: Task) -> Outcome:
     """Run or undo the step, and tell how that ended; whatever goes wrong is an outcome of the saga, kept in its row."""
     step, kept = task.definition.steps[task.move.place], task.kept
-    running = Running(context, kept.id, kept.turn, step.name, kept.subject, kept.data)
+    running = Running(context, kept.id, kept.turn, kept.name, step.name, kept.subject, kept.data)
     try:
         async with asyncio.timeout(step.timeout):
             return await (_run(step, running) if task.move.kind == "run" else _undo(step, task, running))
@@ -58,6 +58,7 @@ async def _attempt(context: Context, task: Task) -> Outcome:
 
 
 async def _run(step: Step, running: Running) -> Outcome:
+    assert step.action is not None
     more = await step.action(running)
     return Outcome(kind="again", after=more.after) if isinstance(more, Again) else Outcome(kind="done")
 

@@ -33,7 +33,7 @@ async def start(frame: Frame, definition: Definition, *, subject: str, data: dic
         data=data,
         page_after=definition.page_after,
         deadline_at=frame.after(definition.deadline),
-        steps=[_pending(step) for step in definition.steps],
+        steps=[_first(frame, step) for step in definition.steps],
     )
     saga = kept.shown()
     frame.record("saga.started", saga.id, saga.version, after=saga)
@@ -129,7 +129,12 @@ def id_of(key: str) -> UUID:
         raise SagaNotFound(key=key) from error
 
 
-def _pending(step: Step) -> SagaStep:
+def _first(frame: Frame, step: Step) -> SagaStep:
+    if step.action is None:
+        return SagaStep(
+            name=step.name, kind=step.kind, state="done", touched=True, failures=0, looks=0, error="",
+            started_at=frame.now, ended_at=frame.now,
+        )  # fmt: skip
     return SagaStep(
         name=step.name, kind=step.kind, state="pending", touched=False, failures=0, looks=0, error="",
         started_at=None, ended_at=None,

@@ -25,6 +25,7 @@ class Running:
     context: Context
     saga: str
     turn: int
+    name: str
     step: str
     subject: str
     data: Mapping[str, Any]
@@ -41,7 +42,8 @@ class Running:
         Raises: TurnPassed.
         """
         frames, trace = self.context.frames, self.context.trace
-        async with frames.writing(operation=f"saga:{self.step}", principal=principal, trace=trace) as frame:
+        operation = f"saga:{self.name}.{self.step}"
+        async with frames.writing(operation=operation, principal=principal, trace=trace) as frame:
             if not await repository.holds(frame, self.saga, self.turn):
                 raise TurnPassed(key=self.saga, turn=self.turn)
             yield frame
@@ -66,12 +68,13 @@ class Step:
     Each is idempotent by `Running.key`. An action that raises StepRefused has surely done nothing; whatever else it
     raises, or a `timeout` (seconds), leaves that open: it is tried again, `retries` times if it can still be undone.
     With a `look`, an attempt that ended so is looked for by its key before it is undone, as often as the definition
-    says; without one its compensation is called at once, and must find out by itself.
+    says; without one its compensation is called at once, and must find out by itself. A first step without an action is
+    what the frame that starts the saga does itself.
     """
 
     name: str
     kind: StepKind
-    action: Action
+    action: Action | None
     compensation: Compensation | None = None
     look: Look | None = None
     timeout: float = 60.0
@@ -102,6 +105,9 @@ class Definition:
             raise ValueError(f"{self.name}: steps after which nothing is undone need a pivot before them")
         if missing := [step.name for step in self.steps if (step.kind == "reversible") != bool(step.compensation)]:
             raise ValueError(f"{self.name}: a reversible step, and no other, has a compensation: {', '.join(missing)}")
+        given = [step.name for step in self.steps if step.action is None]
+        if given not in ([], [self.steps[0].name]) or (given and kinds[0] != "reversible"):
+            raise ValueError(f"{self.name}: only a first, reversible step can be done by the frame that starts it")
         if len({step.name for step in self.steps}) < len(self.steps):
             raise ValueError(f"{self.name}: two steps bear one name")
 

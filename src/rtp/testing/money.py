@@ -35,16 +35,27 @@ async def captured_payment(
     email: str = "ada@example.com", card: str = "visa",
 ) -> Payment:  # fmt: skip
     """A payment of a new member, asked of the provider and settled."""
+    [paid] = await captured_payments(frames, provider, specs, 1, amount=amount, email=email, card=card)
+    return paid
+
+
+async def captured_payments(
+    frames: Frames, provider: PaymentProvider, specs: Sequence[JobSpec], count: int, *, amount: int = 10_000,
+    email: str = "ada@example.com", card: str = "visa",
+) -> list[Payment]:  # fmt: skip
+    """Payments of one new member, asked of the provider and settled."""
     about: dict[str, Any] = {"operation": "tests.pay", "principal": LOCAL_OWNER, "trace": trace.start()}
     async with frames.writing(**about) as frame:
         user = await users.create(frame, CreateUser(email=email, name="Ada"))
         method = await methods.use(frame, users.number(user), card)
-        paid = await payments.charge(
-            frame, method, amount=Money(amount, "USD"), purpose="Day Trading Room", source="test"
-        )
+        money = Money(amount, "USD")
+        paid = [
+            await payments.charge(frame, method, amount=money, purpose="Day Trading Room", source="test")
+            for _ in range(count)
+        ]
     await run_jobs(frames, provider, specs)
     async with frames.reading(**about) as frame:
-        return await payments.find(frame, paid.id)
+        return [await payments.find(frame, one.id) for one in paid]
 
 
 async def run_jobs(

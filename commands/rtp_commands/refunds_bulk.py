@@ -1,0 +1,153 @@
+"""`rtp refunds bulk`: refunds from a file, planned as a whole before anything moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtp.refund_bulks import schemas
+from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, RowState
+from rtp_commands import arguments
+from rtp_commands.arguments import Asked, id_or_key
+from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
+
+app = typer.Typer()
+
+BULK = id_or_key("bulk", "bulk refund")
+BulkId = Annotated[str, typer.Argument(metavar="BULK", parser=BULK, help="Id of the bulk refund (bulk_…).")]
+Results = Annotated[
+    Path | None, typer.Option("--results", metavar="FILE", help="CSV of what became of each row.")
+]  # fmt: skip
+
+
+@app.command("bulk plan")
+@write(
+    schemas.CREATE,
+    schemas.ADD,
+    schemas.PLAN,
+    exit_codes=(7, 8),
+    reversible="rtp refunds bulk cancel ID",
+    side_effects="keeps a plan; no money moves",
+)
+def plan(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a heading, or NDJSON (.ndjson, .jsonl).")],
+    max_count: Annotated[
+        int | None, typer.Option("--max-count", metavar="N", min=1, help="Refuse a file of more refunds.")
+    ] = None,
+    max_total: Annotated[
+        list[Asked] | None,
+        typer.Option(
+            "--max-total", metavar="AMOUNT", parser=arguments.amount, help="Refuse more money; once a currency."
+        ),
+    ] = None,
+    bulk: Annotated[
+        str | None, typer.Option("--bulk", metavar="BULK", parser=BULK, help="Go on with a file that was interrupted.")
+    ] = None,
+    results: Results = None,
+) -> Result:
+    """Check every row of a file and keep it as a plan, with its totals; no money moves.
+
+    Columns: payment, and if wanted amount (all that is left without), reason (a code; else --reason), note, ticket, and
+    key, which names what a row is for: no two rows of one key are ever refunded. Exits 8 when rows are refused.
+
+    Examples:
+        rtp refunds bulk plan refunds.csv --max-total 500.00 --reason duplicate
+        rtp refunds bulk plan refunds.csv --max-count 100 --results refused.csv
+    """
+    from rtp_commands.refunds_bulk_file import upload
+    from rtp_commands.refunds_bulk_run import planned
+
+    made = upload(call, file, max_count=max_count, max_totals=max_total or [], bulk=bulk)
+    return planned(call, made, results)
+
+
+@app.command("bulk apply")
+@write(
+    schemas.APPLY,
+    severity=Severity.SEVERE,
+    confirm="total",
+    exit_codes=(7, 8, 14),
+    side_effects="returns money, row by row",
+)
+def apply(
+    call: Call,
+    bulk: BulkId,
+    again: Annotated[bool, typer.Option("--again", help="The rows of an earlier file once more, on purpose.")] = False,
+    results: Results = None,
+) -> Result:
+    """Carry a plan out and follow it to its end; the same command goes on after an interruption.
+
+    The server works on without you: interrupting ends only the watching. Each row is refunded once, however often this
+    is run. Exits 0 when every row was refunded, 8 when some were, 7 when none was, 14 when nothing moved for --timeout.
+
+    Examples:
+        rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --results results.csv
+        rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
+        rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
+    """
+    from rtp_commands.refunds_bulk_run import followed
+
+    shown = call.read(schemas.SHOW, bulk=bulk)
+    if shown.saga_id is None or call.flags.dry_run:
+        shown = call.write(schemas.APPLY, ApplyBulk(again=again), bulk=bulk)
+    return followed(call, shown, results)
+
+
+@app.command("bulk show")
+@read(schemas.SHOW)
+def show(call: Call, bulk: BulkId) -> Result:
+    """Show a bulk refund: what was planned, and how far it has come.
+
+    Examples:
+        rtp refunds bulk show bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F
+        rtp refunds bulk show bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
+    """
+    from rtp_commands.refunds_bulk_run import told
+
+    return told(call, call.read(schemas.SHOW, bulk=bulk))
+
+
+@app.command("bulk list")
+@listing(schemas.LIST, columns=("id", "file", "state", "accepted", "total", "created_at"))
+def list_(
+    call: Call,
+    state: Annotated[BulkState | None, typer.Option("--state", metavar="STATE", help="Only this state.")] = None,
+) -> Listing[Bulk]:
+    """List bulk refunds, newest first.
+
+    Examples:
+        rtp refunds bulk list
+        rtp refunds bulk list --state applying
+    """
+    return call.list(schemas.LIST, state=state)
+
+
+@app.command("bulk export")
+@listing(schemas.ROWS, columns=("row", "payment", "amount", "state", "code"), exit_codes=(5,))
+def export(
+    call: Call,
+    bulk: BulkId,
+    state: Annotated[RowState | None, typer.Option("--state", metavar="STATE", help="Only this state.")] = None,
+) -> Listing[BulkOutcome]:
+    """Export the rows of a bulk refund with what became of each; `--all -o csv` for a file.
+
+    Examples:
+        rtp refunds bulk export bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --all -o csv
+        rtp refunds bulk export bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --state failed
+    """
+    return call.list(schemas.ROWS, bulk=bulk, state=state)
+
+
+@app.command("bulk cancel")
+@write(schemas.CANCEL, severity=Severity.MODERATE, side_effects="rows that were not issued yet are not issued any more")
+def cancel(call: Call, bulk: BulkId) -> Bulk:
+    """Stop a bulk refund: what was issued stays, the rest is not issued any more.
+
+    Examples:
+        rtp refunds bulk cancel bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --reason "wrong file"
+        rtp refunds bulk cancel bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
+    """
+    return call.write(schemas.CANCEL, bulk=bulk)

@@ -1,0 +1,170 @@
+"""A bulk refund as people follow it: the receipt of its plan, its progress, what became of each row."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import threading
+import time
+from pathlib import Path
+
+from rtp.errors import ExitCode
+from rtp.kit.money import Money
+from rtp.refund_bulks import schemas
+from rtp.refund_bulks.schemas import Bulk, BulkOutcome
+from rtp_commands.call import Call, Result
+from rtp_commands.cells import Cell, minute, spreadsheet
+from rtp_commands.errors import StillPending, Terminated, Usage
+from rtp_commands.table import Line, pairs
+
+PAUSE = 0.5
+SHOWN = 10
+"""Refused rows that are told one by one; all of them go to the file of `--results`."""
+ENDED = frozenset({"succeeded", "partly", "failed", "canceled"})
+COLUMNS = (
+    "row",
+    "payment",
+    "amount",
+    "currency",
+    "state",
+    "refund",
+    "reason",
+    "note",
+    "ticket",
+    "key",
+    "code",
+    "message",
+)
+_pause = threading.Event()
+
+
+def planned(call: Call, bulk: Bulk, results: Path | None) -> Result:
+    """The plan, with the rows that it refuses; exits 8 when there are some, 7 when no row is left."""
+    refused = _first_refused(call, bulk)
+    for row in refused:
+        call.say(f"row {row.row} ({row.payment or 'no payment'}): {row.message} [{row.code}]")
+    if bulk.refused > len(refused):
+        call.say(f"and {bulk.refused - len(refused)} more: rtp refunds bulk export {bulk.id} --state refused --all")
+    if results is not None:
+        write_results(call, bulk.id, results)
+    code = ExitCode.OK if not bulk.refused else ExitCode.PARTLY if bulk.accepted else ExitCode.REFUSED
+    return told(call, bulk, code)
+
+
+def told(call: Call, bulk: Bulk, code: ExitCode = ExitCode.OK) -> Result:
+    """A bulk refund on stdout: as a receipt in a table, else as it is."""
+    said = f"Nothing has moved. To carry it out: rtp refunds bulk apply {bulk.id}"
+    said = said if bulk.state == "planned" and bulk.accepted else ""
+    if call.output.format != "table" or call.flags.fields is not None:
+        return Result(bulk, code, said)
+    call.output.lines(receipt(bulk, call.output.wide))
+    return Result(None, code, said)
+
+
+def receipt(bulk: Bulk, wide: int) -> list[Line]:
+    """What was planned, what is capped, and how far it has come."""
+    caps = [f"{bulk.max_count} refunds"] if bulk.max_count else []
+    caps += [str(one) for one in bulk.max_totals]
+    rows = [
+        ("Bulk", f"{bulk.id}, {bulk.file}"),
+        ("State", bulk.state),
+        ("Rows", f"{bulk.rows}, of which {bulk.refused} refused"),
+        ("Refunds", f"{bulk.accepted}, together {_money(bulk.totals)}"),
+        ("At most", ", ".join(caps) or "without a cap"),
+    ]
+    if bulk.saga_id is not None:
+        rows += [
+            ("Done", f"{bulk.done}, moved {_money(bulk.moved)}"),
+            ("Failed", str(bulk.failed)),
+            ("Canceled", str(bulk.canceled)),
+            ("Left", str(bulk.left) + (f", of which {bulk.waiting} wait for a second person" if bulk.waiting else "")),
+            ("Saga", bulk.saga_id),
+        ]
+    elif bulk.expires_at is not None:
+        rows += [("Valid until", f"{minute(bulk.expires_at.isoformat())} UTC, or until a payment of it changes")]
+    if bulk.error:
+        rows += [("Stopped", bulk.error)]
+    return pairs([*((name, Cell(text)) for name, text in rows), ("", Cell("final: it cannot be undone"))], wide)
+
+
+def followed(call: Call, bulk: Bulk, results: Path | None) -> Result:
+    """Look again until every row has ended, telling how far it is; interrupted, say how to go on.
+
+    Raises: StillPending when nothing moved for `--timeout` seconds.
+    """
+    if not call.flags.wait:
+        return told(call, bulk)
+    try:
+        bulk = _until_the_end(call, bulk)
+    except (KeyboardInterrupt, Terminated):
+        call.output.quiet = False
+        call.say("")
+        call.say(f"It goes on without you. Watch it again: rtp refunds bulk apply {bulk.id}")
+        call.say(f"Stop what is left: rtp refunds bulk cancel {bulk.id}")
+        raise
+    if results is not None:
+        write_results(call, bulk.id, results)
+    some = ExitCode.PARTLY if bulk.done else ExitCode.REFUSED
+    return told(call, bulk, ExitCode.OK if bulk.done == bulk.accepted else some)
+
+
+def _until_the_end(call: Call, bulk: Bulk) -> Bulk:
+    moved, before = time.monotonic(), _place(bulk)
+    while bulk.state not in ENDED:
+        if _place(bulk) != before:
+            moved, before = time.monotonic(), _place(bulk)
+        held_up = bulk.waiting and bulk.waiting == bulk.left
+        if held_up or time.monotonic() - moved >= call.flags.timeout:
+            state = "waiting for a second person (rtp refunds list --state waiting)" if held_up else "under way"
+            hint = f"rtp refunds bulk apply {bulk.id}, or rtp sagas show {bulk.saga_id}"
+            raise StillPending(what=bulk.id, state=state, seconds=f"{call.flags.timeout:g}", hint=hint)
+        _pause.wait(PAUSE)
+        bulk = call.client.read(schemas.SHOW, bulk=bulk.id)
+        _progress(call, bulk, end="\n" if bulk.state in ENDED else "")
+    return bulk
+
+
+def _place(bulk: Bulk) -> tuple[int, ...]:
+    return bulk.done, bulk.failed, bulk.canceled, bulk.waiting, bulk.version
+
+
+def _progress(call: Call, bulk: Bulk, end: str) -> None:
+    if sys.stderr.isatty() and not call.flags.quiet:
+        sys.stderr.write(
+            f"\r{bulk.done:,} of {bulk.accepted:,} refunds done ({_money(bulk.moved)}), {bulk.failed:,} failed, "
+            f"{bulk.left:,} left {end}"
+        )
+        sys.stderr.flush()
+
+
+def write_results(call: Call, bulk: str, path: Path) -> None:
+    """Write what became of each row, page by page.
+
+    Raises: Usage for a file that cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for page in call.client.pages(schemas.ROWS, bulk=bulk, limit=500):
+                writer.writerows([spreadsheet(cell) for cell in _cells(row)] for row in page.items)
+    except OSError as error:
+        raise Usage(
+            what=f"{path} cannot be written: {error.strerror}", hint=f"rtp refunds bulk export {bulk}"
+        ) from error
+
+
+def _cells(row: BulkOutcome) -> list[str]:
+    amount, _, currency = ("", "", "") if row.amount is None else str(row.amount).replace(",", "").partition(" ")
+    told = [row.payment, amount, currency, row.state, row.refund_id or "", row.reason, row.note, row.ticket]
+    return [str(row.row), *told, row.key or "", row.code, row.message]
+
+
+def _first_refused(call: Call, bulk: Bulk) -> list[BulkOutcome]:
+    if not bulk.refused:
+        return []
+    return list(call.client.page(schemas.ROWS, bulk=bulk.id, state="refused", limit=SHOWN).items)
+
+
+def _money(totals: list[Money]) -> str:
+    return ", ".join(str(one) for one in totals) or "nothing"
