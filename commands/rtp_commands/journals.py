@@ -31,10 +31,11 @@ def beancount(transactions: Iterable[Transaction]) -> Iterator[str]:
     yield 'option "title" "rtp"\n'
     known: set[str] = set()
     for one in transactions:
+        yield "\n"
         for name in sorted({account(side) for side in one.sides} - known):
             known.add(name)
             yield f"{OPENED} open {name}\n"
-        yield f'\n{_date(one)} * "{one.user_id}" "{one.kind} {one.source}" ^{one.source}\n'
+        yield f'{_date(one)} * "{one.user_id}" "{one.kind} {one.source}" ^{one.source}\n'
         yield f'  id: "{one.id}"\n  time: "{to_text(one.at)}"\n'
         yield from _sides(one)
 

@@ -140,7 +140,7 @@ async def test_nothing_is_found_on_a_healthy_platform(shop: Shop) -> None:
     report = await shop.examine()
     assert [(one.name, one.state, one.detail) for one in report.checks if one.state != "ok"] == []
     assert report.state == "ok"
-    assert "1 charges and 1 refunds" in next(one.detail for one in report.checks if one.name == "provider record")
+    assert "charges 1, refunds 1:" in next(one.detail for one in report.checks if one.name == "provider record")
 
 
 UNBALANCED = """
@@ -227,6 +227,13 @@ async def test_a_charge_that_the_provider_does_not_have_is_found(shop: Shop) -> 
     assert found.examples == [
         f"{shop.payment}: the provider does not have it", f"{shop.refund}: the provider does not have it",
     ]  # fmt: skip
+
+
+async def test_a_consumer_that_is_behind_is_found(shop: Shop) -> None:
+    async with shop.writing() as frame:
+        frame.record("payment.succeeded", shop.payment, 9, after={"source": "test"})
+    found = (await shop.broken())["events due"]
+    assert "subscriptions" in found.examples
 
 
 async def test_a_provider_that_is_away_leaves_its_rule_unjudged(shop: Shop) -> None:

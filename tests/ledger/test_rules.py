@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -115,6 +117,11 @@ async def test_a_break_is_named(posted: None, frames: Frames, database: Cloned, 
     plant(database, *BREAKS[rule])
     found = await broken(frames)
     assert found[rule]
+
+
+def test_the_page_of_the_ledger_shows_the_chart() -> None:
+    rows = re.findall(r"^\| `([a-z ]+)(?::PROVIDER)?` \| (\w+) \|", Path("docs/concepts/ledger.md").read_text(), re.M)
+    assert rows == [(account.code, account.type) for account in policy.CHART]
 
 
 async def test_the_chart_shows_each_provider_and_each_currency(writing: OpenFrame) -> None:

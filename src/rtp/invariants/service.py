@@ -96,7 +96,7 @@ async def _record(frame: Frame, record: Record) -> Finding:
         *policy.compare(paid, charges, since=since, until=until),
         *policy.compare(returned, refunds, since=since, until=until),
     ]
-    held = f"{len(charges)} charges and {len(refunds)} refunds of {policy.SPAN.days} days are equal here and there"
+    held = f"charges {len(charges)}, refunds {len(refunds)}: {policy.SPAN.days} days are equal here and there"
     broken = [f"{one.key}: {one.what}" for one in found]
     return policy.finding(RECORD, broken, held=held, fix="rtp doctor money -o json")
 
