@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import procrastinate
@@ -29,6 +29,7 @@ from rtp.migrations import schema
 from rtp.payments import http_provider
 from rtp.payments.guarded import GuardedProvider
 from rtp.settings import Settings
+from rtp.webhooks import deliveries
 from rtp.webhooks.sending import Sender
 from rtp_server import breaking, plugging, relaying, work
 from rtp_server import state as states
@@ -38,6 +39,8 @@ from rtp_server.queue import Connector
 
 log = structlog.get_logger("rtp.worker")
 GRACE_SECONDS = 3.0
+WEBHOOKS_AT_ONCE = 16
+"""Webhooks that one worker has on their way together, besides its own jobs."""
 SHORTEST_WAIT = 1.0
 """Seconds that a job waits at least which was not let through to its peer."""
 
@@ -150,32 +153,42 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
         http_provider.connect(settings), Rules(timeout=settings.provider_timeout, capacity=settings.worker_concurrency)
     )
     services = {**state.services(), "provider": provider, "webhooks": Sender()}
-    app = build_app(settings, state.frames, services, [*work.JOBS, *state.additions.jobs])
+    specs = [*work.JOBS, *state.additions.jobs]
+    app = build_app(settings, state.frames, services, specs)
     consumers: tuple[Consumer, ...] = (*work.consumers(services), *state.additions.consumers)
     async with app.open_async():
-        worker = asyncio.create_task(
-            app.run_worker_async(
-                concurrency=settings.worker_concurrency,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=1.0,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-            )
-        )
+        workers = [asyncio.create_task(working) for working in lanes(app, settings, specs)]
         holder = f"{socket.gethostname()}:{os.getpid()}"
         relay = asyncio.create_task(relaying.run(state.frames, consumers, holder, stop))
         watch = asyncio.create_task(breaking.run(state.frames, [provider.breaker], holder, stop))
-        tasks = (worker, relay, watch)
+        tasks = (*workers, relay, watch)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
-        worker.cancel()
+        for worker in workers:
+            worker.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         for task, result in zip(tasks, results, strict=True):
             if task in done and isinstance(result, Exception):
                 raise result
     await provider.close()
+
+
+def lanes(app: procrastinate.App, settings: Settings, specs: Sequence[JobSpec]) -> list[Coroutine[Any, Any, None]]:
+    """One worker for our own jobs and one for webhooks: receivers that are slow take no place from refunds."""
+    ours = sorted({spec.queue for spec in specs} - {deliveries.QUEUE})
+    return [
+        app.run_worker_async(
+            queues=queues,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=1.0,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+        )
+        for queues, concurrency in ((ours, settings.worker_concurrency), ([deliveries.QUEUE], WEBHOOKS_AT_ONCE))
+    ]
 
 
 async def schema_ready(state: states.State, stop: asyncio.Event) -> bool:

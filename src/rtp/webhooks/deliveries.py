@@ -23,7 +23,7 @@ from rtp.webhooks.errors import WebhookDeliveryNotFound, WebhookSecretSealed
 from rtp.webhooks.schemas import Attempt, Delivery, DeliveryDetail, DeliveryState, Endpoint
 from rtp.webhooks.sending import Answered
 
-QUEUE = "webhooks"
+QUEUE = "deliveries"
 SEND = "webhooks.send"
 USER_AGENT = "rtp-webhooks/1"
 _random = random.SystemRandom()

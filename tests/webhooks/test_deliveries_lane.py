@@ -1,0 +1,49 @@
+"""The worker's two lanes on a real queue: receivers that never answer hold up no refund."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from rtp.db.frames import Frames
+from rtp.jobs.spec import Context, JobSpec
+from rtp.settings import Settings
+from rtp.testing.plugin import OpenFrame
+from rtp.webhooks.deliveries import QUEUE, SEND
+from rtp_server import work
+from rtp_server.worker import WEBHOOKS_AT_ONCE, build_app, lanes
+
+
+async def test_receivers_that_never_answer_take_no_place_from_other_jobs(
+    settings: Settings, frames: Frames, writing: OpenFrame
+) -> None:
+    under_way, refunded = asyncio.Semaphore(0), asyncio.Event()
+
+    async def send(context: Context) -> None:
+        under_way.release()
+        await asyncio.Event().wait()
+
+    async def refund(context: Context) -> None:
+        refunded.set()
+
+    specs = [JobSpec(SEND, send, queue=QUEUE), JobSpec("tests.refund", refund, queue="provider")]
+    settings = msgspec.structs.replace(settings, worker_concurrency=1)
+    async with writing() as frame:
+        for _ in range(WEBHOOKS_AT_ONCE * 2):
+            frame.enqueue(SEND, queue=QUEUE)
+    async with build_app(settings, frames, {}, specs).open_async() as app:
+        workers = [asyncio.create_task(one) for one in lanes(app, settings, specs)]
+        for _ in range(WEBHOOKS_AT_ONCE):
+            await under_way.acquire()
+        async with writing() as frame:
+            frame.enqueue("tests.refund", queue="provider")
+        await refunded.wait()
+        assert under_way.locked()
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+def test_deliveries_alone_are_in_their_lane() -> None:
+    assert [spec.name for spec in work.JOBS if spec.queue == QUEUE] == [SEND]
