@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -58,7 +58,7 @@ def thing(answer: httpx.Response, returns: type[T]) -> T:
 def unavailable(answer: httpx.Response) -> ProviderUnavailable:
     """The error for an answer that says that nothing was done; it bears the status, and the wait that was asked for."""
     seconds = answer.headers.get("retry-after", "")
-    asked = {"retry_after": float(seconds)} if re.fullmatch("[0-9]{1,6}", seconds) else {}
+    asked: dict[str, Any] = {"retry_after": float(seconds)} if re.fullmatch("[0-9]{1,6}", seconds) else {}
     why = failure(answer).detail or f"it answered {answer.status_code}"
     return ProviderUnavailable(why=why, answered=answer.status_code, **asked)
 
