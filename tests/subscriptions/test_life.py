@@ -349,8 +349,10 @@ async def test_what_is_being_charged_is_not_canceled_paused_or_renewed(world: Wo
 class Lost(FakeProvider):
     """Takes the money, and its answer never arrives."""
 
-    async def charge(self, key: str, amount: Any, card_ref: str, description: str) -> ProviderCharge:
-        await super().charge(key, amount, card_ref, description)
+    async def charge(
+        self, key: str, amount: Any, card_ref: str, description: str, capture: bool = True
+    ) -> ProviderCharge:
+        await super().charge(key, amount, card_ref, description, capture)
         raise ProviderOutcomeUnknown(key=key, why="the connection was lost")
 
 
