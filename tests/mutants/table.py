@@ -17,6 +17,7 @@ class Mutant:
 
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
+_GUARD = "tests/payments/test_guarded.py::"
 _WEBHOOKS = "tests/webhooks/test_received.py::"
 _CONTRACT = "tests/payments/test_provider_contract.py::TestFake::"
 
@@ -226,6 +227,43 @@ MUTANTS: list[Mutant] = [
         new="",
         test="tests/payments/test_sandbox_webhooks.py::"
         "test_each_event_is_sent_once_signed_and_holds_the_object_as_it_was",
+    ),
+    Mutant(
+        name="money-without-an-answer-in-time-is-taken-for-not-sent",
+        file="src/rtp/payments/guarded.py",
+        old="raise ProviderOutcomeUnknown(key=key, why=str(error)) from error",
+        new="raise ProviderUnavailable(why=str(error)) from error",
+        test=_GUARD + "test_over_http_a_request_that_was_sent_and_not_answered_in_time_is_of_unknown_outcome",
+    ),
+    Mutant(
+        name="questions-are-repeated-without-a-budget",
+        file="src/rtp/payments/guarded.py",
+        old="return wait if wait < self.left and self._budget.take() else False",
+        new="return wait if wait < self.left else False",
+        test=_GUARD + "test_of_a_hundred_failing_questions_ten_at_most_are_repeated",
+    ),
+    Mutant(
+        name="a-job-that-was-held-back-gives-up",
+        file="server/rtp_server/worker.py",
+        old="if not spends_attempt(exception):",
+        new="if False:",
+        test="tests/breakers/test_waiting_jobs.py"
+        "::test_a_job_that_was_held_back_waits_until_the_breaker_lets_a_call_through",
+    ),
+    Mutant(
+        name="being-held-back-spends-an-attempt",
+        file="src/rtp/jobs/repository.py",
+        old="SET attempts = attempts - 1 WHERE id = :id",
+        new="SET attempts = attempts WHERE id = :id",
+        test="tests/breakers/test_waiting_jobs.py::test_being_held_back_spends_no_attempt_and_a_failure_does",
+    ),
+    Mutant(
+        name="an-open-breaker-never-lets-a-probe-through",
+        file="src/rtp/kit/breaker.py",
+        old='state, state == "half_open", None',
+        new="state, False, None",
+        test="tests/kit/test_breaker.py"
+        "::test_7_a_probe_that_succeeds_closes_and_one_that_fails_opens_for_another_30000_ms",
     ),
 ]
 """The first is the share that runs on every change."""
