@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+import psycopg
 import pytest
 from procrastinate.jobs import Job as QueuedJob
 from sqlalchemy import text
@@ -23,11 +25,12 @@ from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
+from rtp.testing.servers import Cloned
 from rtp_server.worker import Retry, build_app
 
 JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
 RESTING = ProviderResting(provider="fake", breaker="provider:fake", retry_after=20.0)
-THREE = Backoff(kind="fixed", delay=0.01, retries=3)
+THREE = Backoff(kind="fixed", delay=60.0, retries=3)
 
 
 def queued(attempts: int) -> QueuedJob:
@@ -129,3 +132,33 @@ async def issued(frame: Any, payment: str, number: int) -> str:
     refund = await service.issue(frame, payment, IssueRefund(reason="duplicate", amount=100 * number))
     assert refund.amount == Money(100 * number, "USD")
     return refund.id
+
+
+REFUSE_AT_COMMIT = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is on fire'; END $$;
+    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refunds DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+async def test_13_a_refund_is_answered_as_taken_only_when_its_job_is_committed(
+    api: httpx.AsyncClient, frames: Frames, writing: OpenFrame, database: Cloned
+) -> None:
+    payment = await money.captured_payment(frames, FakeProvider(), JOBS)
+
+    async def issue(amount: int) -> httpx.Response:
+        body, key = {"reason": "duplicate", "amount": amount}, {"Idempotency-Key": f"k{amount}"}
+        return await api.post(f"/v1/payments/{payment.id}/refunds", json=body, headers=key)
+
+    async def waiting() -> list[str]:
+        query = text("SELECT args->>'refund' AS refund FROM procrastinate_jobs WHERE task_name = 'refunds.submit'")
+        async with writing() as frame:
+            return [str(row.refund) for row in await frame.all(query)]
+
+    taken = await issue(100)
+    assert (taken.status_code, taken.json()["state"]) == (201, "created")
+    assert await waiting() == [taken.json()["id"]]
+    async with await psycopg.AsyncConnection.connect(database.owner_url) as connection:
+        await connection.execute(REFUSE_AT_COMMIT)
+    assert (await issue(200)).status_code == 500
+    assert await waiting() == [taken.json()["id"]]

@@ -143,4 +143,5 @@ def shown_type(kind: object) -> str:
     choices = getattr(kind, "__args__", None)
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
-    return {"str": "text", "int": "number", "float": "number", "bool": "yes or no"}.get(getattr(kind, "__name__", ""), str(kind))
+    names = {"str": "text", "int": "number", "float": "number", "bool": "yes or no"}
+    return names.get(getattr(kind, "__name__", ""), str(kind))

@@ -165,5 +165,5 @@ async def _breakers(frame: Frame) -> Check:
     if not broken:
         named = ", ".join(sorted({one.name for one in found}))
         return Check(name="breakers", state="ok", detail=f"closed: {named}" if named else "no process has one")
-    words = "; ".join(f"{one.name} is {one.circuit} in {one.process}".replace("_", "-") for one in broken)
+    words = "; ".join(f"{one.name} is {one.circuit.replace('_', '-')} in {one.process}" for one in broken)
     return Check(name="breakers", state="warning", detail=words, fix=f"rtp breakers show {broken[0].name}")
