@@ -138,6 +138,7 @@ async def test_an_account_that_the_chart_does_not_name_is_refused(frame: Frame) 
             frame, kind="payment", source=books.payment_id, user_id=books.number,
             postings=[Posting("salse", books.money(5)), Posting("cash", books.money(-5))],
         )  # fmt: skip
+        await frame.flush()
 
 
 class Member:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db import records
-from rtp.db.closing import Closing, write
+from rtp.db.closing import Added, write
 from rtp.db.premises import Premises
 from rtp.kit import canonical, ids
 from rtp.kit.clock import to_text
@@ -93,21 +93,24 @@ class Frame:
         self.premises = premises or Premises()
         self.notes: list[Note] = []
         self.jobs: list[Job] = []
-        self.answers: list[dict[str, Any]] = []
+        self.added: list[Added] = []
         self.summary: dict[str, Any] = {}
         self.bulk = False
         self.causation_id: str = trace.request_id
 
     async def execute(self, statement: Executable, values: Any = None) -> Any:
         """Run a statement in the frame's transaction."""
+        await self.flush()
         return await self.connection.execute(statement, values)
 
     async def all(self, statement: Executable, values: Any = None) -> Sequence[Row[Any]]:
         """All rows of a query."""
+        await self.flush()
         return (await self.connection.execute(statement, values)).all()
 
     async def first(self, statement: Executable, values: Any = None) -> Row[Any] | None:
         """The first row of a query, or None."""
+        await self.flush()
         return (await self.connection.execute(statement, values)).first()
 
     def record(
@@ -172,22 +175,32 @@ class Frame:
         """A hash over everything that this frame would do and answer."""
         return canonical.digest([self.changes(), self.asks(), _plain(result), self.summary])
 
+    def add(self, table: str, **row: Any) -> None:
+        """Insert a row before the frame's next statement; best last, so that it goes in one with all that closes it."""
+        self.added.append((table, row))
+
+    def add_once(self, effect: str) -> None:
+        """Take a once-only effect that nobody can have taken before, as of something made in this frame."""
+        self.add("effects", key=effect)
+
     def answer(self, key: str, fingerprint: str, status: int, body: bytes) -> None:
         """Keep the answer of this write with its effect, under the caller's key."""
-        self.answers = [
-            {"scope": self.principal.id, "key": key, "fingerprint": fingerprint, "operation": self.operation}
-            | {"status": status, "body": f"\\x{body.hex()}", "created_at": self.now}
-        ]
+        self.add(
+            "stored_answers", scope=self.principal.id, key=key, fingerprint=fingerprint, operation=self.operation,
+            status=status, body=f"\\x{body.hex()}", created_at=self.now,
+        )  # fmt: skip
+
+    async def flush(self) -> None:
+        """Insert now what was added so far."""
+        if self.added:
+            added, self.added = self.added, []
+            await write(self.connection, added)
 
     async def close(self, *, plan_id: UUID | None = None) -> None:
-        """Write events, audit row, answer and jobs, and force the deferred checks. Does not commit."""
-        closing = Closing(
-            events=[self._event_row(note) for note in self.notes],
-            audit=self._audit_rows(plan_id),
-            stored_answers=self.answers,
-            jobs=self.jobs,
-        )
-        await write(self.connection, closing)
+        """Write what was added, events, audit row and jobs, and force the deferred checks. Does not commit."""
+        events = [("events", self._event_row(note)) for note in self.notes]
+        audit = [("audit", row) for row in self._audit_rows(plan_id)]
+        await write(self.connection, [*self.added, *events, *audit], self.jobs)
         if self.dry_run:
             await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 

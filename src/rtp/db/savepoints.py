@@ -11,12 +11,15 @@ from rtp.db.frame import Frame
 @asynccontextmanager
 async def apart(frame: Frame) -> AsyncIterator[None]:
     """Run a block under a savepoint; an error rolls back to it and is raised on."""
+    await frame.flush()
     notes, jobs, reason = len(frame.notes), len(frame.jobs), frame.reason
     try:
         async with frame.connection.begin_nested():
             yield
+            await frame.flush()
     except BaseException:
         del frame.notes[notes:]
         del frame.jobs[jobs:]
+        frame.added.clear()
         frame.reason = reason
         raise

@@ -79,14 +79,14 @@ async def sale(frame: Frame, payment: Taken, *, tax: Money, fee: Money) -> bool:
     return posted
 
 
-async def refund_reserved(frame: Frame, refund: Returned, *, tax: Money) -> bool:
-    """A refund was issued: from now on we owe it, its tax we no longer do."""
+async def refund_reserved(frame: Frame, refund: Returned, *, tax: Money, fresh: bool = False) -> bool:
+    """A refund was issued: from now on we owe it, its tax we no longer do; `fresh` as in `post`."""
     sides = [
         Posting(policy.REFUNDS, refund.amount - tax),
         Posting(policy.TAX, tax),
         Posting(policy.REFUNDS_PAYABLE, -refund.amount),
     ]
-    return await _post(frame, RESERVED, refund.id, refund.user_id, sides)
+    return await _post(frame, RESERVED, refund.id, refund.user_id, sides, fresh=fresh)
 
 
 async def refund_paid(frame: Frame, refund: Returned, *, provider: str) -> bool:
@@ -147,11 +147,13 @@ async def balance_adjusted(frame: Frame, adjustment: str, *, user: str, amount: 
     return posted
 
 
-async def _post(frame: Frame, kind: str, source: str, user: str, sides: Iterable[Posting]) -> bool:
+async def _post(
+    frame: Frame, kind: str, source: str, user: str, sides: Iterable[Posting], *, fresh: bool = False
+) -> bool:
     moved = [side for side in sides if side.amount]
     if not moved:
         return False
-    return await post(frame, kind=kind, source=source, user_id=ids.parse_user(user), postings=moved)
+    return await post(frame, kind=kind, source=source, user_id=ids.parse_user(user), postings=moved, fresh=fresh)
 
 
 async def _mirror(frame: Frame, kind: str, source: str, user: str, *, of: tuple[str, ...]) -> bool:

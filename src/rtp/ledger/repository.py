@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rtp.db.frame import Frame
@@ -40,27 +40,22 @@ def _prefix(kind: str) -> str:
     return PREFIXES[kind.partition(".")[0]]
 
 
-async def add(frame: Frame, *, kind: str, source: str, user_id: int, postings: Sequence[Posting]) -> None:
+def add(frame: Frame, *, kind: str, source: str, user_id: int, postings: Sequence[Posting]) -> None:
     """Insert the sides of one transaction in one statement, after which the database checks that they balance."""
     transaction = frame.ids.uuid(user_id)
-    await frame.execute(
-        insert(ledger).values(
-            [
-                {
-                    "id": frame.ids.uuid(user_id),
-                    "transaction_id": transaction,
-                    "kind": kind,
-                    "source": source_of(kind, source),
-                    "account": posting.account,
-                    "amount": posting.amount.amount,
-                    "currency": posting.amount.currency,
-                    "user_id": user_id,
-                    "at": frame.now,
-                }
-                for posting in postings
-            ]
+    for posting in postings:
+        frame.add(
+            "ledger",
+            id=frame.ids.uuid(user_id),
+            transaction_id=transaction,
+            kind=kind,
+            source=source_of(kind, source),
+            account=posting.account,
+            amount=posting.amount.amount,
+            currency=posting.amount.currency,
+            user_id=user_id,
+            at=frame.now,
         )
-    )
 
 
 async def posted(frame: Frame, source: str, kinds: Sequence[str]) -> list[Posting]:

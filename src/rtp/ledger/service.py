@@ -18,14 +18,20 @@ from rtp.ledger.schemas import Account, LedgerCheck, LedgerEntry, Posting, Trans
 from rtp.operations import Page
 
 
-async def post(frame: Frame, *, kind: str, source: str, user_id: int, postings: Sequence[Posting]) -> bool:
+async def post(
+    frame: Frame, *, kind: str, source: str, user_id: int, postings: Sequence[Posting], fresh: bool = False
+) -> bool:
     """Post one movement of value; False when this source already posted this kind, and nothing is done.
 
-    The sides must sum to zero; the database refuses them otherwise.
+    A `fresh` source was made in this frame, so it cannot have posted before; were it not so, the frame fails.
+    The sides must sum to zero; the database refuses them otherwise, when the frame closes.
     """
-    if not await frame.once(f"ledger:{source}:{kind}"):
+    effect = f"ledger:{source}:{kind}"
+    if fresh:
+        frame.add_once(effect)
+    elif not await frame.once(effect):
         return False
-    await repository.add(frame, kind=kind, source=source, user_id=user_id, postings=postings)
+    repository.add(frame, kind=kind, source=source, user_id=user_id, postings=postings)
     return True
 
 

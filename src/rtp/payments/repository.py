@@ -18,8 +18,11 @@ from rtp.payments import policy
 from rtp.payments.model import payment_lines, payment_methods, payments
 from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
 
-_HOLD_LINES = text(
+_HOLD = text(
     """
+    WITH held AS (
+        UPDATE payments SET refunds_held = refunds_held + :amount, version = version + 1 WHERE id = :payment_id
+    )
     UPDATE payment_lines l SET quantity_held = l.quantity_held + v.quantity, net_held = l.net_held + v.net,
         tax_held = l.tax_held + v.tax
     FROM unnest(CAST(:positions AS integer[]), CAST(:quantities AS integer[]), CAST(:nets AS bigint[]),
@@ -151,16 +154,20 @@ async def lines(frame: Frame, payment_id: UUID, currency: str) -> list[SoldLine]
     return [_to_line(row, currency) for row in await frame.all(query)]
 
 
-async def hold_lines(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dict[int, UUID]:
-    """Add to what refunds hold of lines; the rows' CHECKs keep each line's cap. The lines' ids by position."""
+async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dict[int, UUID]:
+    """Add to what refunds hold of a payment and its lines (negative parts give back); the lines' ids by position.
+
+    The rows' CHECKs keep the cap of the payment and of each line.
+    """
     given = {
         "payment_id": payment_id,
+        "amount": sum(part.net + part.tax for part in parts),
         "positions": [part.position for part in parts],
         "quantities": [part.quantity for part in parts],
         "nets": [part.net for part in parts],
         "taxes": [part.tax for part in parts],
     }
-    return {row.position: row.id for row in await frame.all(_HOLD_LINES, given)}
+    return {row.position: row.id for row in await frame.all(_HOLD, given)}
 
 
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:
@@ -174,11 +181,6 @@ async def change(frame: Frame, payment_id: UUID, **values: Any) -> Payment:
     query = update(payments).where(payments.c.id == payment_id)
     query = query.values(**values, version=payments.c.version + 1).returning(payments)
     return to_payment((await frame.execute(query)).one())
-
-
-async def hold_refund(frame: Frame, payment_id: UUID, amount: int) -> Payment:
-    """Add to what refunds hold of a payment (or give back, with a negative amount); the row's CHECK keeps the cap."""
-    return await change(frame, payment_id, refunds_held=payments.c.refunds_held + amount)
 
 
 async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: PaymentState | None) -> Page[Payment]:

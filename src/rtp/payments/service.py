@@ -176,9 +176,7 @@ async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart])
 
     Returns the ids of the lines by their position.
     """
-    amount = sum(part.net + part.tax for part in parts)
-    await repository.hold_refund(frame, id_of(payment.id), amount)
-    return await repository.hold_lines(frame, id_of(payment.id), parts)
+    return await repository.hold(frame, id_of(payment.id), parts)
 
 
 def id_of(key: str) -> UUID:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, insert, select, update
 
-from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.kit import ids
@@ -71,24 +70,22 @@ async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, value
     return to_refund((await frame.execute(insert(refunds).values(row).returning(refunds))).one())
 
 
-async def add_lines(
+def add_lines(
     frame: Frame, user_id: int, refund_id: UUID, parts: Sequence[LinePart], lines: Mapping[int, UUID]
 ) -> None:
     """Insert what a refund takes of each line; `lines` are the ids of the payment's lines by position."""
-    rows = [
-        {
-            "id": frame.ids.uuid(user_id),
-            "user_id": user_id,
-            "refund_id": refund_id,
-            "payment_line_id": lines[part.position],
-            "position": part.position,
-            "quantity": part.quantity,
-            "net": part.net,
-            "tax": part.tax,
-        }
-        for part in parts
-    ]
-    await bulk.append_rows(frame, refund_lines, rows)
+    for part in parts:
+        frame.add(
+            "refund_lines",
+            id=frame.ids.uuid(user_id),
+            user_id=user_id,
+            refund_id=refund_id,
+            payment_line_id=lines[part.position],
+            position=part.position,
+            quantity=part.quantity,
+            net=part.net,
+            tax=part.tax,
+        )
 
 
 async def parts_of(frame: Frame, refund_id: UUID) -> list[LinePart]:

@@ -192,8 +192,8 @@ async def _add(frame: Frame, payment: Payment, parts: list[LinePart], amount: Mo
     payment_id, user_id = payments.id_of(payment.id), ids.parse_user(payment.user_id)
     held = await payments.hold_refund(frame, payment, parts)
     refund = await repository.add(frame, user_id, payment_id, amount, values)
-    await repository.add_lines(frame, user_id, id_of(refund.id), parts, held)
-    await movements.refund_reserved(frame, refund, tax=refund.tax)
+    repository.add_lines(frame, user_id, id_of(refund.id), parts, held)
+    await movements.refund_reserved(frame, refund, tax=refund.tax, fresh=True)
     why = refund.reason + (f": {refund.note}" if refund.note else "") + (f" [{refund.ticket}]" if refund.ticket else "")
     frame.record(
         f"refund.{refund.state}", refund.id, refund.version, user_id=user_id, after=refund, reason=why
