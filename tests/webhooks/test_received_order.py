@@ -121,7 +121,7 @@ async def test_a_race_of_all_events_at_once_ends_like_any_order(
 
 
 @pytest.mark.prove("races")
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(range(COUNT)), extra=deliveries)
 async def test_many_more_orders_lead_to_the_same_end(
     api: httpx.AsyncClient, frames: Frames, waiting: Waiting, order: list[int], extra: list[tuple[int, bool]]
