@@ -21,7 +21,7 @@ from rtp.ledger import movements, policy, repository, service
 from rtp.ledger.errors import CreditTooLow, NothingToMirror
 from rtp.ledger.schemas import Posting
 from rtp.testing.plugin import OpenFrame
-from tests.ledger.books import Books
+from tests.ledger.books import Books, Going
 
 VECTORS: list[dict[str, Any]] = json.loads(Path("tests/vectors/refunds/ledger.json").read_text())
 
@@ -80,6 +80,18 @@ async def test_two_workers_with_one_movement_post_it_once(writing: OpenFrame) ->
     assert sorted(await asyncio.gather(*(post() for _ in range(8)))) == [False] * 7 + [True]
     async with writing() as frame:
         assert (await balances(frame))["clearing:sandbox"] == 1184
+
+
+async def test_a_source_that_is_wrongly_called_fresh_fails_its_frame(writing: OpenFrame) -> None:
+    async with writing() as frame:
+        books = Books(frame)
+        await books.move("refund reserved", net=300, tax=75)
+    with pytest.raises(DBAPIError, match="effects_pkey"):
+        async with writing() as frame:
+            going = Going(books.refund_id, books.user, books.money(375))
+            await movements.refund_reserved(frame, going, tax=books.money(75), fresh=True)
+    async with writing() as frame:
+        assert (await balances(frame))["refunds payable"] == -375
 
 
 async def test_credit_taken_twice_at_once_never_falls_below_zero(writing: OpenFrame) -> None:

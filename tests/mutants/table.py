@@ -74,9 +74,16 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-movement-is-posted-twice",
         file="src/rtp/ledger/service.py",
-        old='if not await frame.once(f"ledger:{source}:{kind}"):',
-        new="if False:",
+        old="elif not await frame.once(effect):",
+        new="elif False:",
         test="tests/ledger/test_movements.py::test_two_workers_with_one_movement_post_it_once",
+    ),
+    Mutant(
+        name="a-fresh-source-leaves-no-effect",
+        file="src/rtp/ledger/service.py",
+        old="        frame.add_once(effect)\n",
+        new="        pass\n",
+        test="tests/ledger/test_movements.py::test_a_source_that_is_wrongly_called_fresh_fails_its_frame",
     ),
     Mutant(
         name="credit-is-not-locked",
