@@ -65,7 +65,7 @@ def listen(
 
     Examples:
         rtp webhooks listen --forward "dispute.*=http://127.0.0.1:3000/disputes" --for 1s
-        rtp webhooks listen --forward "dispute.*" --for 1s --print-json
+        rtp webhooks listen --forward "dispute.*" --for 1s -o ndjson
     """
     if call.flags.output in ("yaml", "csv"):
         raise Usage(what="what has no end is told as a table or as one JSON object a line (-o ndjson)")

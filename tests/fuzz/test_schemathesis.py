@@ -15,6 +15,7 @@ import pytest
 
 from rtp.permissions import Permissions
 from rtp.testing import filled as filling
+from rtp.testing import filled_webhooks
 from rtp.testing.filled import ADA, PRICE, Filled, eventually, tables
 
 with warnings.catch_warnings():
@@ -36,8 +37,8 @@ CHECKED = (
     "response_schema_conformance",
 )
 """What every answer is held to. That made-up data is accepted is not: a made-up member does not exist."""
-OF_THE_PLATFORM = ("procrastinate_", "requests", "schema_lock")
-"""Tables that the platform itself writes at all times: its jobs' heartbeats, the history of requests."""
+OF_THE_PLATFORM = ("procrastinate_", "requests", "schema_lock", "webhooks_attempts")
+"""Tables that the platform itself writes at all times: its jobs' heartbeats, requests, attempts to deliver."""
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -75,6 +76,9 @@ class Known:
             "key": ["prices.show:day-trading-room-monthly"],
             "tag": ["products", "prices"],
             "event": [platform.ids["whr"], *(platform.webhook() for _ in range(3))],
+            "endpoint": [filled_webhooks.endpoint(platform, disabled=number % 4 == 0) for number in range(40)],
+            "delivery": [platform.ids["whd"]],
+            "url": ["https://hooks.invalid/rtp"],
             "card": ["visa"],
             "timezone": ["UTC", "Europe/London"],
             "email": [platform.e_mail() for _ in range(40)],
