@@ -79,7 +79,12 @@ class Desk:
     provider: Forgetful
     open: AsyncExitStack
     app: Any
+    second: httpx.AsyncClient | None = None
     _keys: Any = field(default_factory=lambda: count(1))
+
+    def member(self) -> str:
+        """An e-mail that no member has."""
+        return f"member-{next(self._keys)}@example.com"
 
     async def pay(
         self, *sold: Sold, email: str = ADA, product: str = "", quantity: int = 1, currency: str = "USD",

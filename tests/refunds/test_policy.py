@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -129,6 +130,24 @@ async def test_a_rolling_limit_counts_what_was_paid_and_what_may_still_be_in_its
     await refused(desk, second, "refund_over_limit", amount=1001, by=sam)
     desk.clock.instant += timedelta(seconds=1)
     await desk.refunded(second, amount=3000, by=sam)
+
+
+async def test_parallel_refunds_of_several_members_never_pass_the_limit_of_who_issues_them(desk: Desk) -> None:
+    await desk.rules(limits=[{"role": "support", "currency": "USD", "day": 500}])
+    sam = await desk.person("sam@example.com", "support")
+    payments = [await desk.pay(email=desk.member()) for _ in range(5)]
+    sent = [desk.issue(payments[n % 5], amount=100, again=True, by=sam) for n in range(30)]
+    statuses = [answer.status_code for answer in await asyncio.gather(*sent)]
+    assert (statuses.count(201), statuses.count(422)) == (5, 25)
+
+
+async def test_parallel_refunds_by_several_people_never_pass_the_limit_of_a_member(desk: Desk) -> None:
+    await desk.rules(members=[{"currency": "USD", "day": 500}])
+    people = [await desk.person(f"sam-{n}@example.com", "support") for n in range(5)]
+    payments = [await desk.pay() for _ in range(5)]
+    sent = [desk.issue(payments[n % 5], amount=100, again=True, by=people[n % 5]) for n in range(30)]
+    statuses = [answer.status_code for answer in await asyncio.gather(*sent)]
+    assert (statuses.count(201), statuses.count(422)) == (5, 25)
 
 
 async def test_a_failed_refund_does_not_count_against_a_limit(desk: Desk) -> None:

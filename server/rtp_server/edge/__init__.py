@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 from litestar.types import Message, Receive, Send
+from sqlalchemy.exc import SQLAlchemyError
 
 from rtp.errors import Problem, RtpError
 from rtp.kit import trace as traces
@@ -77,9 +78,12 @@ class Edge:
         try:
             if not scope["path"].startswith(_OPEN):
                 shared["principal"] = await principals.of(self.state, scope, authorization, shared["trace"])
-        except RtpError as error:
-            shared["problem"] = error.code()
-            await _refuse(send, error.problem(shared["request_id"]))
+        except (RtpError, SQLAlchemyError) as error:
+            known = problems.translate(error)  # a busy database says so here too, before any route has a say
+            if known is None:
+                raise
+            shared["problem"] = known.code()
+            await _refuse(send, known.problem(shared["request_id"]))
             return
         await self.app(scope, receive, send)
 

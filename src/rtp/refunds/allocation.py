@@ -12,7 +12,7 @@ from fractions import Fraction
 from rtp.errors import InvalidInput
 from rtp.kit.money import Money, round_half_away
 from rtp.payments.schemas import LinePart, SoldLine
-from rtp.refunds.errors import LineExceeded, NoSuchLine
+from rtp.refunds.errors import LineExceeded, NoSuchLine, PiecesWorthNothing
 from rtp.refunds.schemas import LineAsk
 
 
@@ -33,7 +33,7 @@ def of_amount(lines: Sequence[SoldLine], amount: int, *, net: bool = False) -> l
 def of_lines(lines: Sequence[SoldLine], asked: Sequence[LineAsk], *, payment: str, net: bool = False) -> list[LinePart]:
     """What is asked of each line.
 
-    Raises: NoSuchLine, LineExceeded, InvalidInput for a line that is named twice.
+    Raises: NoSuchLine, LineExceeded, PiecesWorthNothing, InvalidInput for a line that is named twice.
     """
     known = {line.position: line for line in lines}
     parts = []
@@ -45,7 +45,7 @@ def of_lines(lines: Sequence[SoldLine], asked: Sequence[LineAsk], *, payment: st
         if ask.amount is not None and ask.quantity is not None:
             raise _wrong(place, f"line {ask.position} has both an amount and a quantity")
         parts.append(_asked(known[ask.position], ask, payment=payment, net=net))
-    return [part for part in parts if part.net + part.tax > 0]
+    return parts
 
 
 def of_gross(line: SoldLine, amount: int) -> LinePart:
@@ -98,7 +98,10 @@ def _of_quantity(line: SoldLine, quantity: int, payment: str) -> LinePart:
     net = _share(line.net.amount, after, line.quantity) - _share(line.net.amount, before, line.quantity)
     if net > _left(line.net, line.net_held):
         raise _exceeded(line, payment, f"{quantity} pieces for {Money(net, line.net.currency)}")
-    return of_net(line, net, quantity)
+    part = of_net(line, net, quantity)
+    if not part.net + part.tax:
+        raise PiecesWorthNothing(pieces=quantity, position=line.position, payment=payment)
+    return part
 
 
 def _share(whole: int, part: int, of: int) -> int:

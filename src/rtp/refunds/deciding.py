@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rtp.db.frame import Frame
-from rtp.kit import ids
 from rtp.payments import service as payments
 from rtp.permissions import at_least
 from rtp.refunds import desks, judging, policy, repository, service, settling
@@ -86,11 +85,10 @@ async def _anew(frame: Frame, first: Refund) -> Refund:
     second = await repository.retried(frame, service.id_of(first.id), sorted(policy.HOLDING))
     if second is not None:
         raise RefundRetried(key=first.id, second=second.id)
-    payment = await payments.lock(frame, first.payment_id)
     parts = await repository.parts_of(frame, service.id_of(first.id))
     lines = [LineAsk(position=part.position, amount=part.net + part.tax) for part in parts]
     request = IssueRefund(reason=first.reason, note=first.note, ticket=first.ticket, lines=lines, again=True)
-    return await service.place(frame, payment, request, by=frame.principal, retry_of=ids.parse("rfd", first.id))
+    return await service.issue(frame, first.payment_id, request, retry_of=service.id_of(first.id))
 
 
 async def _refuse_approver(frame: Frame, refund: Refund) -> None:
@@ -103,4 +101,4 @@ async def _refuse_approver(frame: Frame, refund: Refund) -> None:
     wanted = holds.rules.approver if holds.rules is not None else "operator"
     if not at_least(person.role, wanted):
         raise ApproverRoleTooLow(wanted=wanted, own=person.role)
-    await judging.refuse_own_account(frame, person, refund.user_id)
+    await judging.refuse_own_account(frame, refund.user_id)

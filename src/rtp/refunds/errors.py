@@ -36,6 +36,14 @@ class LineExceeded(RtpError):
     hint = "rtp refunds preview {payment} --line {position}"
 
 
+class PiecesWorthNothing(RtpError):
+    """{pieces} of line {position} of {payment} are worth less than the smallest unit, so there is nothing to return."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Refund more pieces at once."
+
+
 class NothingToRefund(RtpError):
     """The payment {payment} is {state}, so there is nothing to refund."""
 

@@ -7,13 +7,13 @@ from msgspec import Struct
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
+from rtp.payments import service as payments
 from rtp.payments.schemas import Payment
-from rtp.permissions import Principal
 from rtp.refunds import desks, rules
 from rtp.refunds.desks import Held
 from rtp.refunds.errors import OwnAccount
 from rtp.refunds.rules import Case, Verdict
-from rtp.refunds.schemas import RefundRules
+from rtp.refunds.schemas import RefundPolicy, RefundRules
 from rtp.users import service as users
 
 
@@ -28,65 +28,72 @@ class Judged(Struct, frozen=True, kw_only=True):
     approver: str = ""
 
 
-async def refuse_own_account(frame: Frame, person: Principal, user_id: str) -> None:
+async def refuse_own_account(frame: Frame, user_id: str) -> None:
     """Nobody decides about money to themselves: a staff member's e-mail is compared with the member's.
 
     Raises: OwnAccount.
     """
-    if person.kind == "staff":
+    if frame.principal.kind == "staff":
         member = await users.resolve(frame, user_id)
-        if member.email.casefold() == person.name.casefold():
+        if member.email.casefold() == frame.principal.name.casefold():
             raise OwnAccount(email=member.email)
 
 
+async def queue(frame: Frame, payment_key: str) -> RefundPolicy:
+    """The policy that holds; where it limits sums, after waiting for whoever counts for the same person or member.
+
+    It comes before the payment is locked: a bulk keeps its person's place in the queue from row to row, and who waits
+    for that place must not hold a payment that the bulk comes to.
+
+    Raises: PaymentNotFound.
+    """
+    holds = await desks.current(frame)
+    if holds.rules is not None:
+        payment = await payments.find(frame, payment_key)
+        if held := _held(frame, holds.rules, payment):
+            await desks.queue(frame, [one.holder for one in held], payment.amount.currency)
+    return holds
+
+
 async def enforce(
-    frame: Frame, person: Principal, payment: Payment, amount: Money, products: tuple[str, ...]
+    frame: Frame, holds: RefundPolicy, payment: Payment, amount: Money, products: tuple[str, ...]
 ) -> Judged:
-    """Hold a refund that is being issued to the policy.
+    """Hold a refund that is being issued to the policy, after `queue`.
 
     Raises: ProductNotRefundable, RefundWindowClosed, RefundOverLimit, RefundRoleNotListed.
     """
-    holds = await desks.current(frame)
     if holds.rules is None:
         return Judged()
-    held = _held(holds.rules, person, payment, amount.currency)
-    if held:
-        await desks.queue(frame, [one.holder for one in held], amount.currency)
-    judged = await _judge(frame, person, payment, amount, products, holds.rules, holds.version)
+    judged = await _judge(frame, holds.rules, holds.version, payment, amount, products)
     for verdict in judged.verdicts:
         if verdict.error is not None:
             raise verdict.error
-    if judged.case is not None:
-        for one in held:
-            sums = judged.case.to_member if one.holder == payment.user_id else judged.case.by_issuer
-            await desks.note(frame, one, {span: spent + amount.amount for span, spent in sums.items()}, amount.currency)
+    if judged.case is None:
+        return judged
+    for one in _held(frame, holds.rules, payment):
+        sums = judged.case.to_member if one.holder == payment.user_id else judged.case.by_issuer
+        await desks.note(frame, one, {span: spent + amount.amount for span, spent in sums.items()}, amount.currency)
     return judged
 
 
-async def preview(
-    frame: Frame, person: Principal, payment: Payment, amount: Money, products: tuple[str, ...]
-) -> Judged:
+async def preview(frame: Frame, payment: Payment, amount: Money, products: tuple[str, ...]) -> Judged:
     """What the policy would say, without a lock and without refusing."""
     holds = await desks.current(frame)
     if holds.rules is None:
         return Judged()
-    return await _judge(frame, person, payment, amount, products, holds.rules, holds.version)
+    return await _judge(frame, holds.rules, holds.version, payment, amount, products)
 
 
 async def _judge(
-    frame: Frame,
-    person: Principal,
-    payment: Payment,
-    amount: Money,
-    products: tuple[str, ...],
-    held_to: RefundRules,
-    version: int,
+    frame: Frame, held_to: RefundRules, version: int, payment: Payment, amount: Money, products: tuple[str, ...]
 ) -> Judged:
     member = ids.parse_user(payment.user_id)
-    by_issuer, to_member = await desks.sums(frame, issuer=person.id, member=member, currency=amount.currency)
+    by_issuer, to_member = await desks.sums(
+        frame, issuer=frame.principal.id, member=member, currency=amount.currency
+    )  # fmt: skip
     case = Case(
         amount=amount,
-        subject=rules.subject_of(person),
+        subject=rules.subject_of(frame.principal),
         products=products,
         captured_at=payment.settled_at or payment.created_at,
         now=frame.now,
@@ -104,13 +111,13 @@ async def _judge(
     )
 
 
-def _held(held_to: RefundRules, person: Principal, payment: Payment, currency: str) -> list[Held]:
+def _held(frame: Frame, held_to: RefundRules, payment: Payment) -> list[Held]:
     """Whose sums are limited: of the one who issues first, then of the member, so that nobody waits in a circle."""
-    found = []
-    subject = rules.subject_of(person)
+    found, currency = [], payment.amount.currency
+    subject = rules.subject_of(frame.principal)
     own = rules.limit_of(held_to, subject, currency) if subject is not None else None
     if own is not None:
-        found.append(Held(holder=person.id, day=own.day, week=own.week, month=own.month))
+        found.append(Held(holder=frame.principal.id, day=own.day, week=own.week, month=own.month))
     theirs = rules.member_limit(held_to, currency)
     if theirs is not None:
         found.append(Held(holder=payment.user_id, day=theirs.day, week=theirs.week, month=theirs.month))

@@ -28,7 +28,7 @@ async def preview(frame: Frame, payment_key: str, asked: PreviewRefund) -> Refun
     judged = Judged()
     if parts:
         products = service.products_of(lines, parts)
-        judged = await judging.preview(frame, frame.principal, payment, amount, products)
+        judged = await judging.preview(frame, payment, amount, products)
     findings += [verdict.shown() for verdict in judged.verdicts]
     subscription, access = await follow_ups.in_words(frame, payment, asked)
     left, nothing = payment.refundable - amount, Money.zero(amount.currency)
@@ -80,7 +80,7 @@ def _taken(
 
 async def _own_account(frame: Frame, payment: Payment) -> list[Finding]:
     try:
-        await judging.refuse_own_account(frame, frame.principal, payment.user_id)
+        await judging.refuse_own_account(frame, payment.user_id)
     except RtpError as error:
         return [Finding(rule="own account", state="refused", detail=error.message)]
     return []

@@ -16,7 +16,6 @@ from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import service as payments
 from rtp.payments.schemas import LinePart, Payment, SoldLine
-from rtp.permissions import Principal
 from rtp.refunds import allocation, follow_ups, judging, policy, repository
 from rtp.refunds.errors import (
     NothingToRefund,
@@ -31,33 +30,24 @@ from rtp.refunds.schemas import IssueRefund, PreviewRefund, Refund, RefundDetail
 from rtp.users import service as users
 
 
-async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, by: Principal | None = None) -> Refund:
+async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, retry_of: UUID | None = None) -> Refund:
     """Reserve the amount and queue the provider call; above the policy's threshold, wait for a second person first.
 
-    `by` is who asked when it is not the frame's own principal, as for rows of a bulk: theirs are limits and repeats.
-    Raises: PaymentNotFound, what `refuse` and `parts` raise, RefundRepeated, RefundUnsettled, OwnAccount, what the
+    Limits and repeats are those of the frame's principal; `retry_of` is a failed refund that it is issued anew for.
+    Raises: PaymentNotFound, what `refuse` and `taken` raise, RefundRepeated, RefundUnsettled, OwnAccount, what the
     policy refuses with, and what follow-ups refuse with.
     """
+    holds = await judging.queue(frame, payment_key)
     payment = await payments.lock(frame, payment_key)
-    return await place(frame, payment, request, by=by or frame.principal)
-
-
-async def place(
-    frame: Frame, payment: Payment, request: IssueRefund, *, by: Principal, retry_of: UUID | None = None
-) -> Refund:
-    """Issue a refund on a payment that is locked; `retry_of` is a failed one that it is issued anew for.
-
-    Raises: as `issue`.
-    """
     refuse(payment)
     lines = await payments.lines(frame, payment)
     follow_ups.refuse_impossible(payment, lines, request)
     parts, amount = taken(payment, lines, request)
     if not request.again:
-        _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount, by)
-    await judging.refuse_own_account(frame, by, payment.user_id)
-    judged = await judging.enforce(frame, by, payment, amount, products_of(lines, parts))
-    values = _columns(frame, request, parts, judged, by) | {"retry_of": retry_of}
+        _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount)
+    await judging.refuse_own_account(frame, payment.user_id)
+    judged = await judging.enforce(frame, holds, payment, amount, products_of(lines, parts))
+    values = _columns(frame, request, parts, judged) | {"retry_of": retry_of}
     return await _add(frame, payment, parts, amount, values)
 
 
@@ -205,16 +195,14 @@ async def _add(frame: Frame, payment: Payment, parts: list[LinePart], amount: Mo
     return refund
 
 
-def _columns(
-    frame: Frame, request: IssueRefund, parts: list[LinePart], judged: judging.Judged, by: Principal
-) -> dict[str, Any]:
+def _columns(frame: Frame, request: IssueRefund, parts: list[LinePart], judged: judging.Judged) -> dict[str, Any]:
     return {
         "tax": sum(part.tax for part in parts),
         "state": "waiting" if judged.approval else "created",
         "reason": request.reason,
         "note": request.note,
         "ticket": request.ticket,
-        "issued_by": by.id,
+        "issued_by": frame.principal.id,
         "approval_needed": judged.approval,
         "expires_at": frame.after(86_400.0 * judged.approval_days) if judged.approval else None,
         "cancel_subscription": request.cancel_subscription,
@@ -223,14 +211,14 @@ def _columns(
     }
 
 
-def _refuse_repeat(frame: Frame, payment: Payment, earlier: list[Refund], amount: Money, by: Principal) -> None:
+def _refuse_repeat(frame: Frame, payment: Payment, earlier: list[Refund], amount: Money) -> None:
     for refund in reversed(earlier):
         if refund.amount != amount or refund.state not in policy.HOLDING:
             continue
         age = frame.now - refund.created_at
         if refund.state == "unknown":
             raise RefundUnsettled(amount=amount, payment=payment.id, first=refund.id)
-        if refund.issued_by == by.id and age < policy.REPEAT_WINDOW:
+        if refund.issued_by == frame.principal.id and age < policy.REPEAT_WINDOW:
             raise RefundRepeated(
                 amount=amount, payment=payment.id, first=refund.id, seconds=max(0, int(age.total_seconds()))
             )
