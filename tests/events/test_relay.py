@@ -34,7 +34,7 @@ async def test_a_slow_transaction_with_a_smaller_number_is_not_overtaken(frames:
     await testing_relay.horizon_passed(frames)
     async with writing() as slow:
         slow.record("thing.made", "slow", 1)
-        await slow._write_events()
+        await slow.close()
         slow.notes.clear()
         async with writing() as fast:
             fast.record("thing.made", "fast", 1)

@@ -228,6 +228,7 @@ async def test_a_cancellation_during_a_step_lets_it_end_and_then_turns_back(stag
 
     definition = stage.definition()
     act = definition.steps[1].action
+    assert act is not None
 
     async def cancelled_meanwhile(running: Any) -> Any:
         async with frames.writing(**ABOUT) as frame:
