@@ -200,7 +200,8 @@ class Frame:
         """Write what was added, events, audit row and jobs, and force the deferred checks. Does not commit."""
         events = [("events", self._event_row(note)) for note in self.notes]
         audit = [("audit", row) for row in self._audit_rows(plan_id)]
-        await write(self.connection, [*self.added, *events, *audit], self.jobs)
+        added, self.added = self.added, []  # a dry run executes once more, which must not add them again
+        await write(self.connection, [*added, *events, *audit], self.jobs)
         if self.dry_run:
             await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
