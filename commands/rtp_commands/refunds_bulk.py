@@ -88,12 +88,13 @@ def apply(
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
     """
-    from rtp_commands.refunds_bulk_run import followed
+    from rtp_commands.refunds_bulk_run import followed, interruptible
 
-    shown = call.read(schemas.SHOW, bulk=bulk)
-    if shown.saga_id is None or call.flags.dry_run:
-        shown = call.write(schemas.APPLY, ApplyBulk(again=again), bulk=bulk)
-    return followed(call, shown, results)
+    with interruptible(call, bulk):
+        shown = call.read(schemas.SHOW, bulk=bulk)
+        if shown.saga_id is None or call.flags.dry_run:
+            shown = call.write(schemas.APPLY, ApplyBulk(again=again), bulk=bulk)
+        return followed(call, shown, results)
 
 
 @app.command("bulk show")

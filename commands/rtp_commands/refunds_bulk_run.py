@@ -6,6 +6,8 @@ import csv
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rtp.errors import ExitCode
@@ -87,21 +89,27 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
     return pairs([*((name, Cell(text)) for name, text in rows), ("", Cell("final: it cannot be undone"))], wide)
 
 
+@contextmanager
+def interruptible(call: Call, bulk: str) -> Iterator[None]:
+    """Say how to go on when the block is interrupted: the same command, whether or not its request was taken."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        call.output.quiet = False
+        call.say("")
+        call.say(f"What was accepted goes on without you. Watch it again: rtp refunds bulk apply {bulk}")
+        call.say(f"Stop what is left: rtp refunds bulk cancel {bulk}")
+        raise
+
+
 def followed(call: Call, bulk: Bulk, results: Path | None) -> Result:
-    """Look again until every row has ended, telling how far it is; interrupted, say how to go on.
+    """Look again until every row has ended, telling how far it is.
 
     Raises: StillPending when nothing moved for `--timeout` seconds.
     """
     if not call.flags.wait:
         return told(call, bulk)
-    try:
-        bulk = _until_the_end(call, bulk)
-    except (KeyboardInterrupt, Terminated):
-        call.output.quiet = False
-        call.say("")
-        call.say(f"It goes on without you. Watch it again: rtp refunds bulk apply {bulk.id}")
-        call.say(f"Stop what is left: rtp refunds bulk cancel {bulk.id}")
-        raise
+    bulk = _until_the_end(call, bulk)
     if results is not None:
         write_results(call, bulk.id, results)
     some = ExitCode.PARTLY if bulk.done else ExitCode.REFUSED

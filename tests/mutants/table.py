@@ -17,6 +17,9 @@ class Mutant:
 
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
+_POLICY = "tests/refunds/test_policy.py::"
+_BULKS = "tests/refunds/test_bulk_apply.py::"
+_SAGAS = "tests/sagas/test_engine.py::"
 _GUARD = "tests/payments/test_guarded.py::"
 _WEBHOOKS = "tests/webhooks/test_received.py::"
 _CONTRACT = "tests/payments/test_provider_contract.py::TestFake::"
@@ -56,6 +59,77 @@ MUTANTS: list[Mutant] = [
         old="if not state.permissions.allows(principal.role, permission):",
         new="if False:",
         test="tests/server/test_permissions.py::test_a_role_may_do_what_the_table_says_and_nothing_else[viewer]",
+    ),
+    Mutant(
+        name="who-issued-a-refund-may-approve-it",
+        file="src/rtp/refunds/deciding.py",
+        old="if person.id == refund.issued_by:",
+        new="if False:",
+        test=_POLICY + "test_who_issued_a_refund_cannot_approve_it_by_any_of_their_tokens",
+    ),
+    Mutant(
+        name="the-database-does-not-ask-for-a-second-person",
+        file="src/rtp/db/migrations/versions/0008_refund_desk.py",
+        old="CHECK (approved_by <> issued_by)",
+        new="CHECK (approved_by <> '')",
+        test=_POLICY + "test_the_database_itself_refuses_an_approval_by_who_issued_it_and_a_payment_without_one",
+    ),
+    Mutant(
+        name="a-refund-is-paid-without-its-approval",
+        file="src/rtp/db/migrations/versions/0008_refund_desk.py",
+        old="NOT approval_needed OR approved_by IS NOT NULL OR state IN",
+        new="NOT approval_needed OR approved_by IS NOT NULL OR state <> '' OR state IN",
+        test=_POLICY + "test_the_database_itself_refuses_an_approval_by_who_issued_it_and_a_payment_without_one",
+    ),
+    Mutant(
+        name="the-rolling-sum-is-not-locked",
+        file="src/rtp/refunds/judging.py",
+        old="await desks.queue(frame, [one.holder for one in held], payment.amount.currency)",
+        new="assert held",
+        test=_POLICY + "test_parallel_refunds_of_several_members_never_pass_the_limit_of_who_issues_them",
+    ),
+    Mutant(
+        name="the-rolling-sum-counts-what-was-paid-only",
+        file="src/rtp/refunds/desks.py",
+        old='"holding": sorted(policy.HOLDING)',
+        new='"holding": ["succeeded"]',
+        test=_POLICY + "test_a_waiting_refund_counts_against_the_limit_of_who_issued_it",
+    ),
+    Mutant(
+        name="the-database-does-not-compare-a-sum-with-its-limit",
+        file="src/rtp/db/migrations/versions/0008_refund_desk.py",
+        old="CHECK (day <= day_limit)",
+        new="CHECK (day >= 0)",
+        test=_POLICY + "test_the_database_itself_refuses_a_sum_above_its_limit",
+    ),
+    Mutant(
+        name="staff-may-refund-to-themselves",
+        file="src/rtp/refunds/judging.py",
+        old="if member.email.casefold() == frame.principal.name.casefold():",
+        new="if False:",
+        test=_POLICY + "test_nobody_refunds_to_themselves_with_a_policy_or_without",
+    ),
+    Mutant(
+        name="a-disputed-payment-is-refunded",
+        file="src/rtp/refunds/service.py",
+        old="    if payment.disputed:\n",
+        new="    if False:\n",
+        test="tests/refunds/test_desk.py::test_a_disputed_payment_is_not_refunded",
+    ),
+    Mutant(
+        name="tax-is-rounded-refund-by-refund",
+        file="src/rtp/refunds/allocation.py",
+        old="tax = _share(line.tax.amount, line.net_held.amount + amount, line.net.amount) - line.tax_held.amount",
+        new="tax = _share(line.tax.amount, amount, line.net.amount)",
+        test="tests/refunds/test_allocation.py"
+        "::test_the_tax_of_partial_refunds_is_never_more_than_half_a_unit_from_its_share",
+    ),
+    Mutant(
+        name="a-failed-refund-is-issued-anew-twice",
+        file="src/rtp/refunds/deciding.py",
+        old="    if second is not None:\n",
+        new="    if False:\n",
+        test="tests/refunds/test_desk.py::test_a_failed_refund_is_issued_anew_once_and_linked_to_the_first",
     ),
     Mutant(
         name="an-equal-refund-is-not-refused",
@@ -271,6 +345,62 @@ MUTANTS: list[Mutant] = [
         new="state, False, None",
         test="tests/kit/test_breaker.py"
         "::test_7_a_probe_that_succeeds_closes_and_one_that_fails_opens_for_another_30000_ms",
+    ),
+    Mutant(
+        name="a-plan-is-applied-as-often-as-asked",
+        file="src/rtp/refund_bulks/service.py",
+        old="    if before.saga_id is not None:\n        return await find(frame, key)\n",
+        new="    before.state = 'planned'\n",
+        test=_BULKS + "test_a_plan_applied_twice_at_once_has_its_effects_once",
+    ),
+    Mutant(
+        name="a-bulk-does-not-look-at-the-world-again",
+        file="src/rtp/refund_bulks/repository.py",
+        old='AND p.version IS DISTINCT FROM b.payment_version\n    """\n)\n_MOVED_ROWS',
+        new='AND false\n    """\n)\n_MOVED_ROWS',
+        test=_BULKS + "test_a_plan_is_refused_when_a_payment_has_changed_and_names_the_rows",
+    ),
+    Mutant(
+        name="a-key-is-taken-once-a-file",
+        file="src/rtp/refund_bulks/steps.py",
+        old='row.key and f"refund_bulks:{row.key}"',
+        new='row.key and f"{key}:{row.key}"',
+        test=_BULKS + "test_a_key_is_refunded_once_in_whatever_file_it_comes",
+    ),
+    Mutant(
+        name="a-refused-row-leaves-its-traces",
+        file="src/rtp/refund_bulks/steps.py",
+        old="async with apart(frame):",
+        new="if frame:",
+        test=_BULKS + "test_a_row_that_was_refused_does_not_use_its_key_up",
+    ),
+    Mutant(
+        name="a-saga-is-not-fenced",
+        file="src/rtp/sagas/spec.py",
+        old="if not await repository.holds(frame, self.saga, self.turn):",
+        new="if False:",
+        test=_SAGAS + "test_a_worker_that_was_taken_for_dead_wakes_up_and_changes_nothing",
+    ),
+    Mutant(
+        name="a-pivot-of-open-outcome-turns-back",
+        file="src/rtp/sagas/policy.py",
+        old='step.kind == "pivot" and refused and not step.touched',
+        new='step.kind == "pivot" and refused',
+        test=_SAGAS + "test_a_pivot_whose_outcome_is_open_is_never_taken_for_refused",
+    ),
+    Mutant(
+        name="a-late-success-is-not-looked-for",
+        file="src/rtp/sagas/policy.py",
+        old='step.state == "done" or (step.state == "failed" and step.touched)',
+        new='step.state == "done"',
+        test=_SAGAS + "test_a_late_success_of_a_step_that_timed_out_is_found_and_undone",
+    ),
+    Mutant(
+        name="an-unknown-version-is-run-all-the-same",
+        file="src/rtp/sagas/engine.py",
+        old="definition = definitions.get((kept.name, kept.definition_version))",
+        new="definition = next(iter(definitions.values()))",
+        test=_SAGAS + "test_a_worker_leaves_a_version_that_it_does_not_know_and_says_so",
     ),
 ]
 """The first is the share that runs on every change."""

@@ -22,6 +22,7 @@ from rtp.refund_bulks import jobs as bulk_jobs
 from rtp.testing import money
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
+from tests.refunds.desk import Desk
 
 
 @pytest.fixture
@@ -199,6 +200,21 @@ async def test_a_key_is_refunded_once_in_whatever_file_it_comes(
     assert await effects(api) == [(payments[0].id, 1000)]
 
 
+async def test_a_row_that_was_refused_does_not_use_its_key_up(
+    api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, payments: list[Payment]
+) -> None:
+    first = await bulks.planned(api, [{"payment": payments[0].id, "amount": "80.00", "key": "case-1"}])
+    await bulks.applied(api, first["id"], key="k1")
+    await money.run_jobs(frames, provider, JOBS, most=1)
+    await issue(api, payments[0], 5000)
+    await money.run_jobs(frames, provider, JOBS)
+    assert (await bulks.shown(api, first["id"]))["state"] == "failed"
+    second = await bulks.planned(api, [{"payment": payments[0].id, "amount": "50.00", "key": "case-1"}])
+    await bulks.applied(api, second["id"], key="k2")
+    await money.run_jobs(frames, provider, JOBS)
+    assert (await bulks.shown(api, second["id"]))["state"] == "succeeded"
+
+
 async def test_a_plan_ends_after_a_day(
     api: httpx.AsyncClient, payments: list[Payment], frames: Frames, clock: FixedClock
 ) -> None:
@@ -291,3 +307,37 @@ async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient) -> None:
     for path in ("", "/rows"):
         answer = await api.get(f"/v1/refund-bulks/bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "bulk_not_found")
+
+
+async def test_rows_above_the_threshold_wait_for_a_second_person_and_the_bulk_with_them(desk: Desk) -> None:
+    await desk.rules(approval=[{"currency": "USD", "above": 1000}])
+    olga = await desk.person("olga@example.com", "operator")
+    payments = [await desk.pay(email=desk.member()) for _ in range(3)]
+    amounts = ["10.00", "10.01", "50.00"]
+    rows = [{"payment": one.id, "amount": amount} for one, amount in zip(payments, amounts, strict=True)]
+    plan = await bulks.planned(desk.api, rows)
+    await bulks.applied(desk.api, plan["id"])
+    await money.run_jobs(desk.frames, desk.provider, JOBS, most=12)
+    waits = await bulks.shown(desk.api, plan["id"])
+    assert (waits["state"], waits["done"], waits["waiting"], waits["left"]) == ("applying", 1, 2, 2)
+    held = [row["refund_id"] for row in await bulks.rows_of(desk.api, plan["id"], state="issued")]
+    await desk.decide(held[0], "approve", by=olga)
+    await desk.decide(held[1], "reject", by=olga)
+    await money.run_jobs(desk.frames, desk.provider, JOBS, most=12)
+    ended = await bulks.shown(desk.api, plan["id"])
+    assert (ended["state"], ended["done"], ended["failed"], ended["left"]) == ("partly", 2, 1, 0)
+    [row] = await bulks.rows_of(desk.api, plan["id"], state="failed")
+    assert row["code"] == "refund_rejected"
+    await desk.books_hold()
+
+
+async def test_the_limits_of_who_applied_the_plan_hold_for_every_row(desk: Desk) -> None:
+    await desk.rules(limits=[{"role": "local", "currency": "USD", "day": 2500}])
+    payments = [await desk.pay(email=desk.member()) for _ in range(5)]
+    plan = await bulks.planned(desk.api, [{"payment": one.id, "amount": "10.00"} for one in payments])
+    await bulks.applied(desk.api, plan["id"])
+    await money.run_jobs(desk.frames, desk.provider, JOBS)
+    ended = await bulks.shown(desk.api, plan["id"])
+    assert (ended["state"], ended["done"], ended["failed"]) == ("partly", 2, 3)
+    assert {row["code"] for row in await bulks.rows_of(desk.api, plan["id"], state="failed")} == {"refund_over_limit"}
+    await desk.books_hold()

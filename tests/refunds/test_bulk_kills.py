@@ -1,0 +1,253 @@
+"""Bulk refunds whose worker is killed or put to sleep: the end is the planned one, whenever it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rtp.client import Client, Target
+from rtp.db.frames import Frames
+from rtp.payments.http_provider import HttpProvider
+from rtp.payments.schemas import Payment
+from rtp.refund_bulks import schemas
+from rtp.settings import Settings
+from rtp.subscriptions import schemas as subscriptions
+from rtp.testing import money
+from rtp.testing.instance import RTP, RunningInstance, running
+from rtp.testing.provider import Sandbox
+from rtp.testing.provider import running as sandbox_running
+from rtp.users import schemas as users
+from tests.refunds import bulks
+from tests.refunds.bulks import JOBS
+from tests.refunds.test_kills import CATALOG, eventually, kill, provider_refunds
+
+WORKER = "import asyncio; from rtp.settings import load; from rtp_server.worker import run; asyncio.run(run(load()))"
+SECONDS = 180.0
+PER_PAYMENT = 20
+Effects = Counter[tuple[str, int]]
+
+
+class Worker:
+    """A worker process of its own on the test's database, which can be told where to die."""
+
+    def __init__(self, settings: Settings, sandbox: Sandbox, log: Path) -> None:
+        self.env = os.environ | {
+            "RTP_HOME": settings.home,
+            "RTP_DATABASE_URL": settings.database_url,
+            "RTP_REDIS_URL": settings.redis_url,
+            "RTP_PROVIDER_URL": sandbox.url,
+            "RTP_PROVIDER_TOKEN": sandbox.token,
+        }
+        self.log = log
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, failpoint: str = "") -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", WORKER], env=self.env | {"RTP_FAILPOINT": failpoint}, stdout=log, stderr=log
+            )
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """End whatever runs still, sleeping ones too."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with sandbox_running(tmp_path / "provider") as started:
+        yield started
+
+
+@pytest.fixture
+async def provider(sandbox: Sandbox) -> AsyncIterator[HttpProvider]:
+    adapter = HttpProvider(sandbox.url, sandbox.token)
+    yield adapter
+    await adapter.close()
+
+
+@pytest.fixture
+def worker(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Worker]:
+    made = Worker(settings, sandbox, tmp_path / "worker.log")
+    yield made
+    made.end()
+
+
+async def comes_to_hold(what: str, condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, f"this did not come true: {what}"
+        await asyncio.sleep(0.1)
+    return found
+
+
+async def ended(api: httpx.AsyncClient, bulk: str) -> Any:
+    async def over() -> Any:
+        shown = await bulks.shown(api, bulk)
+        return shown if shown["ended_at"] else None
+
+    return await comes_to_hold("the bulk refund ends", over)
+
+
+async def agree(api: httpx.AsyncClient, provider: HttpProvider, payments: list[Payment], wanted: Effects) -> None:
+    """Ours are the planned refunds, all succeeded; the provider's record equals them; the ledger holds."""
+    items = (await api.get("/v1/refunds", params={"limit": 500})).json()["items"]
+    assert {item["state"] for item in items} == {"succeeded"}
+    assert Counter((item["payment_id"], item["amount"]["amount"]) for item in items) == wanted
+    theirs = await provider.list_refunds(payments[0].created_at.replace(year=2000))
+    assert sorted(one.key for one in theirs) == sorted(item["id"] for item in items)
+    assert (await api.get("/v1/ledger/check")).json()["state"] == "held"
+
+
+def filed(payments: list[Payment], rows: int) -> tuple[list[bulks.Row], Effects]:
+    """Rows with keys of their own, and the refunds that they mean."""
+    made = [(payments[number % len(payments)].id, 100 + number) for number in range(rows)]
+    lines = [
+        {"payment": payment, "amount": f"{amount // 100}.{amount % 100:02}", "key": str(amount)}
+        for payment, amount in made
+    ]
+    return lines, Counter(made)
+
+
+STEPS = {"check": 1, "issue": 2, "follow": 3}
+PLACES = [(point, step) for point in ("before_step", "after_step", "after_transition") for step in STEPS]
+
+
+@pytest.mark.parametrize(
+    "failpoint,at",
+    [
+        pytest.param(
+            f"saga.{point}:{STEPS[step]}", step, marks=pytest.mark.prove("kills", sample=step == "issue")
+        )
+        for point, step in PLACES
+    ]
+    + [pytest.param("bulk.in_chunk:7", "issue", marks=pytest.mark.prove("kills"))],
+)  # fmt: skip
+async def test_a_kill_at_any_step_gives_the_same_end(
+    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker, failpoint: str, at: str
+) -> None:
+    payments = await money.captured_payments(frames, provider, JOBS, 3)
+    rows, wanted = filed(payments, 12)
+    plan = await bulks.planned(api, rows)
+    saga = (await bulks.applied(api, plan["id"])).json()["saga_id"]
+    assert await asyncio.to_thread(worker.start(failpoint).wait) == -signal.SIGKILL
+    left = {step["name"]: step["state"] for step in (await api.get(f"/v1/sagas/{saga}")).json()["steps"]}
+    if "after_transition" not in failpoint:
+        assert left[at] == "running"
+    worker.start()
+    done = await ended(api, plan["id"])
+    assert (done["state"], done["done"], done["left"]) == ("succeeded", 12, 0)
+    await comes_to_hold("the saga ends", lambda: _succeeded(api, saga))
+    await agree(api, provider, payments, wanted)
+
+
+async def _succeeded(api: httpx.AsyncClient, saga: str) -> bool:
+    return bool((await api.get(f"/v1/sagas/{saga}")).json()["state"] == "succeeded")
+
+
+@pytest.mark.prove("kills")
+async def test_a_worker_that_sleeps_through_its_rescue_and_wakes_does_nothing_twice(
+    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker
+) -> None:
+    payments = await money.captured_payments(frames, provider, JOBS, 20)
+    rows, wanted = filed(payments, 400)
+    plan = await bulks.planned(api, rows)
+    assert plan["accepted"] == 400
+    sleeping = worker.start()
+    await bulks.applied(api, plan["id"])
+
+    async def begun() -> bool:
+        return bool(0 < (await bulks.shown(api, plan["id"]))["left"] < 400)
+
+    await comes_to_hold("some are done", begun)
+    sleeping.send_signal(signal.SIGSTOP)
+    worker.start()
+    done = await ended(api, plan["id"])
+    sleeping.send_signal(signal.SIGCONT)
+    assert (done["state"], done["done"]) == ("succeeded", 400)
+    await asyncio.sleep(3)  # what the sleeper still had in hand
+    assert sleeping.poll() is None, "it went on working"
+    await agree(api, provider, payments, wanted)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[RunningInstance]:
+    with running(tmp_path) as started:
+        yield started
+
+
+def stocked(platform: RunningInstance, client: Client, count: int) -> list[str]:
+    """Captured payments of 100.00, one a member, made set-wise."""
+    catalog = platform.folder / "catalog.yaml"
+    catalog.write_text(CATALOG)
+    platform.json("catalog", "apply", str(catalog))
+    emails = [f"member-{number}@example.com" for number in range(count)]
+    named = [{"row": row, "email": email, "name": "Pay Er"} for row, email in enumerate(emails)]
+    bought = [{"row": row, "email": email, "price": "room-monthly", "card": "visa"} for row, email in enumerate(emails)]
+    imports: list[tuple[Any, Any]] = [(users.IMPORT, named), (subscriptions.IMPORT, bought)]
+    for operation, lines in imports:
+        body = "\n".join(json.dumps(line) for line in lines).encode()
+        client.write(operation, lines=body, key=f"stock-{operation.id}")
+
+    def captured() -> Any:
+        paid = platform.json("payments", "list", "--state", "succeeded", "--all")
+        return paid if len(paid) == count else None
+
+    return [payment["id"] for payment in eventually("every payment is captured", captured)]
+
+
+def due(client: Client, bulk: str, left: int) -> None:
+    """Wait until no more rows than these are left."""
+    eventually(f"{left} rows are left", lambda: client.read(schemas.SHOW, bulk=bulk).left <= left)
+
+
+@pytest.mark.prove("kills", sample=True)
+def test_a_bulk_whose_worker_is_killed_five_times_ends_in_exactly_the_planned_refunds(
+    platform: RunningInstance, sampled: bool
+) -> None:
+    count = 300 if sampled else 10_000
+    with Client(Target(name="local", url=platform.url, token=platform.token), timeout=60) as client:
+        payments = stocked(platform, client, count // PER_PAYMENT)
+        made = [(payments[number % len(payments)], 100 + number // len(payments)) for number in range(count)]
+        file, results = platform.folder / "refunds.csv", platform.folder / "results.csv"
+        with file.open("w", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["payment", "amount", "reason", "key"])
+            writer.writerows(
+                [payment, f"{amount / 100:.2f}", "duplicate", f"{payment}-{amount}"] for payment, amount in made
+            )
+        plan = platform.json("refunds", "bulk", "plan", str(file))
+        assert (plan["accepted"], plan["refused"]) == (count, 0)
+        command = [RTP, "refunds", "bulk", "apply", plan["id"], "--results", str(results), "--timeout", "120"]
+        with subprocess.Popen(command, env=platform.environment(), stdout=subprocess.PIPE, text=True) as applying:
+            for number in range(1, 6):
+                due(client, plan["id"], count - count * number // 7)
+                kill(platform, "worker")
+            said, _ = applying.communicate(timeout=1800)
+        assert applying.returncode == 0, said
+    ours = platform.json("refunds", "list", "--all")
+    assert {item["state"] for item in ours} == {"succeeded"}
+    assert Counter((item["payment_id"], item["amount"]["amount"]) for item in ours) == Counter(made)
+    assert sorted(one.key for one in provider_refunds(platform)) == sorted(item["id"] for item in ours)
+    assert platform.json("ledger", "check")["state"] == "held"
+    with results.open(newline="") as read:
+        rows = list(csv.DictReader(read))
+    assert {row["refund"] for row in rows} == {item["id"] for item in ours}
+    assert Counter(row["state"] for row in rows) == {"succeeded": count}
