@@ -79,6 +79,11 @@ def page_of(page: Today) -> Report:
                 ],
             ),
             Table(
+                title="Disputes to answer",
+                columns=["dispute", "amount", "until", "left"],
+                rows=[[row.id, row.amount, to_text(row.due_by), row.left] for row in page.disputes],
+            ),
+            Table(
                 title="Failed payments, last 24 h",
                 columns=["reason", "count"],
                 rows=[[row.reason, row.count] for row in page.failed_payments],

@@ -7,6 +7,7 @@ from typing import Any
 
 from rtp.cache import policy as cache_policy
 from rtp.cache import service as cache
+from rtp.disputes import jobs as dispute_jobs
 from rtp.events.relay import Consumer
 from rtp.invariants import jobs as invariant_jobs
 from rtp.jobs import jobs as job_jobs
@@ -27,6 +28,7 @@ SAGAS: tuple[Definition, ...] = (bulk_steps.SAGA,)
 """Every saga that this version can advance; one of another version is left to a worker that knows it."""
 
 JOBS: tuple[JobSpec, ...] = (
+    *dispute_jobs.JOBS,
     *invariant_jobs.JOBS,
     *job_jobs.JOBS,
     *payment_jobs.JOBS,

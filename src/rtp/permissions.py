@@ -13,7 +13,7 @@ ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
         audit.list audit.show breakers.list breakers.show cache.show cache.stats catalog.plan chaos.history
-        chaos.list chaos.show doctor.money doctor.show entitlements.check entitlements.list entitlements.show
+        chaos.list chaos.show disputes.evidence disputes.list disputes.show doctor.money doctor.show entitlements.check entitlements.list entitlements.show
         events.list jobs.list jobs.show ledger.accounts ledger.check ledger.export ledger.list loadtests.history
         loadtests.list loadtests.show metrics.show payment_methods.list payment_methods.show payments.list
         payments.show plans.show prices.list prices.show products.list products.show refund_bulks.export
@@ -25,6 +25,7 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "support": frozenset(
         """
+        disputes.submit
         payment_methods.add payment_methods.remove plans.apply refund_bulks.add refund_bulks.create
         refund_bulks.plan refunds.issue refunds.reject refunds.retry
         subscriptions.cancel subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume
@@ -34,7 +35,7 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "operator": frozenset(
         """
-        breakers.reset cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish
+        breakers.reset disputes.accept cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish
         loadtests.start migrations.apply migrations.history migrations.plan migrations.status refund_bulks.apply
         refund_bulks.cancel refunds.approve
         sagas.cancel sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export

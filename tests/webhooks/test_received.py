@@ -202,7 +202,7 @@ async def test_an_event_and_the_answer_of_the_call_meet_in_one_effect(
     assert (await show("ledger/check"))["state"] == "held"
 
 
-async def test_an_event_of_a_type_without_a_row_is_kept_as_ignored_with_its_reason(
+async def test_a_dispute_is_taken_in_and_marks_its_payment(
     api: httpx.AsyncClient, show: Show, waiting: Waiting
 ) -> None:
     payment, charge = await waiting.captured()
@@ -212,9 +212,10 @@ async def test_an_event_of_a_type_without_a_row_is_kept_as_ignored_with_its_reas
     )  # fmt: skip
     told = webhooks.event(dispute, type="dispute.opened")
     assert (await webhooks.post(api, told)).status_code == 200
+    await waiting.work()
     kept = await show(f"webhooks/received/{told.id}")
-    assert kept["state"] == "ignored"
-    assert kept["outcome"] == "events of the type dispute.opened change nothing here"
+    assert (kept["state"], kept["outcome"]) == ("processed", "dispute needs_response")
+    assert (await show(f"payments/{payment.id}"))["disputed"] is True
 
 
 async def test_a_signed_message_that_is_no_event_is_taken_once_and_ignored(

@@ -179,6 +179,11 @@ async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart])
     return await repository.hold(frame, id_of(payment.id), parts)
 
 
+async def note_disputes(frame: Frame, payment: Payment, *, open: int, lost: int) -> Payment:
+    """Note how many disputes about a locked payment are open, and what the lost ones took, in minor units."""
+    return await repository.change(frame, id_of(payment.id), disputes_open=open, disputes_lost=lost)
+
+
 def id_of(key: str) -> UUID:
     """The payment id behind a text.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from rtp.disputes.schemas import DueDispute
 from rtp.kit.money import Money
 from rtp.operations import read
 
@@ -47,7 +48,10 @@ class Attention(Struct, kw_only=True):
 
 
 class Today(Struct, kw_only=True):
-    """The morning page; every figure is counted when it is asked for."""
+    """The morning page; every figure is counted when it is asked for.
+
+    `disputes` are those to be answered, the most urgent first.
+    """
 
     at: datetime
     taken: list[Taken]
@@ -61,6 +65,7 @@ class Today(Struct, kw_only=True):
     event_lag_seconds: float
     ledger: Literal["held", "broken"]
     dependencies: list[Dependency]
+    disputes: list[DueDispute]
     attention: list[Attention]
 
 

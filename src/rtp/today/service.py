@@ -8,6 +8,7 @@ from time import perf_counter
 from rtp.breakers import service as breakers
 from rtp.cache import service as cache
 from rtp.db.frame import Frame
+from rtp.disputes import service as disputes
 from rtp.events import service as events
 from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
@@ -16,6 +17,9 @@ from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp.today import repository
 from rtp.today.schemas import Attention, Dependency, FailedPayments, Today
+
+DISPUTES = 10
+"""Disputes that the page names; `rtp disputes list` has them all."""
 
 
 async def show(frame: Frame) -> Today:
@@ -27,7 +31,9 @@ async def show(frame: Frame) -> Today:
     lag = await events.lag(frame)
     stuck, late = await sagas.waiting(frame)
     breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
+    objections, due = await disputes.unanswered(frame, DISPUTES)
     urgent = [
+        ("disputes to answer", objections, "rtp disputes list --state needs_response --sort due_by"),
         ("the ledger does not hold", int(verdict.state == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
         ("sagas that are stuck or late", stuck + late, "rtp sagas list --state stuck"),
@@ -46,6 +52,7 @@ async def show(frame: Frame) -> Today:
         event_lag_seconds=max(lag.values(), default=0.0),
         ledger=verdict.state,
         dependencies=[await _database(frame), await _cache(frame)],
+        disputes=due,
         attention=_attention(counts, failed, urgent),
     )
 

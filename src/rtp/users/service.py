@@ -102,6 +102,11 @@ async def note(frame: Frame, key: str, request: CreateNote) -> Note:
     return added
 
 
+async def notes_of(frame: Frame, user_id: int) -> list[Note]:
+    """The newest notes on a member."""
+    return await repository.notes_of(frame, user_id)
+
+
 async def _move(frame: Frame, key: str, event: str) -> User:
     before = await resolve(frame, key, lock=True)
     user_id = ids.parse_user(before.id)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from rtp.db.frame import Frame
+from rtp.disputes import service as disputes
 from rtp.kit.money import Money
 from rtp.payments import service as payments
 from rtp.payments.errors import PaymentNotFound
@@ -83,12 +84,36 @@ async def refund(frame: Frame, told: Told) -> str:
     return f"refund {(await settling.settle(frame, mine.id, news)).state}"
 
 
+async def dispute(frame: Frame, told: Told) -> str:
+    """Bring the dispute to where the provider has it; what came of it, in words."""
+    try:
+        payment = await payments.lock(frame, told.event.subject.key)
+    except PaymentNotFound as error:
+        raise _not_known(told, "payment") from error
+    ours = await disputes.of_ref(frame, told.event.provider, told.event.subject.ref)
+    subject = told.now if told.asked else told.event.subject
+    if isinstance(subject, ProviderDispute) and payment.provider == told.event.provider:
+        doubt = ours is not None and disputes.judge(ours.state, subject.state) == "doubt"
+        if not doubt and (ours is None or ours.amount == subject.amount):
+            after = await disputes.take(frame, told.event.provider, subject)
+            same = ours is not None and ours.state == after.state
+            return f"nothing new: the dispute was {after.state}" if same else f"dispute {after.state}"
+    if not told.asked:
+        raise InDoubt(told.event)
+    mine = f"{ours.state}, {ours.amount}" if ours else f"{payment.id} was paid by {payment.provider}"
+    key = ours.id if ours else payment.id
+    raise WebhookContradicts(provider=told.event.provider, key=key, theirs=_words(subject), ours=mine)
+
+
 HANDLERS: Mapping[str, Handler] = {
     "charge.succeeded": charge,
     "charge.failed": charge,
     "refund.pending": refund,
     "refund.succeeded": refund,
     "refund.failed": refund,
+    "dispute.opened": dispute,
+    "dispute.updated": dispute,
+    "dispute.closed": dispute,
 }
 """Type of an event → what it does here. An event of a type without a row is kept as ignored."""
 
@@ -106,8 +131,11 @@ def _news(told: Told, ours: Ours, kind: type[S]) -> S | None:
     if not told.asked:
         raise InDoubt(told.event)
     mine = f"{ours.state}, {ours.amount} by {ours.provider}, {ours.ref or 'without a reference'}"
-    theirs = f"{subject.state}, {subject.amount}, {subject.ref}" if subject else "it has nothing under this key"
-    raise WebhookContradicts(provider=told.event.provider, key=ours.id, theirs=theirs, ours=mine)
+    raise WebhookContradicts(provider=told.event.provider, key=ours.id, theirs=_words(subject), ours=mine)
+
+
+def _words(subject: Subject | None) -> str:
+    return f"{subject.state}, {subject.amount}, {subject.ref}" if subject else "it has nothing under this key"
 
 
 def _same(told: Told, ours: Ours, subject: ProviderCharge | ProviderRefund) -> bool:

@@ -1,0 +1,36 @@
+"""The job that answers a dispute at the provider: always under the answer's own key, never inside a frame."""
+
+from __future__ import annotations
+
+from rtp.disputes import answering
+from rtp.jobs.spec import Context, JobSpec
+from rtp.kit import failpoints
+from rtp.payments import service as payments
+from rtp.payments.errors import ProviderRefused
+from rtp.payments.ports import PATIENT, PaymentProvider
+
+
+async def answer(context: Context, dispute: str, number: int) -> None:
+    """Tell the provider, again after a crash or a lost answer under the same key, and take in what it says."""
+    async with context.reading() as frame:
+        asked = await answering.asked(frame, dispute, number)
+    if asked is None:
+        return
+    provider: PaymentProvider = context.services["provider"]
+    failpoints.reach("job.before_provider")
+    try:
+        if asked.answer == "accept":
+            told = await provider.accept_dispute(asked.key, asked.ref)
+        else:
+            told = await provider.submit_evidence(asked.key, asked.ref, asked.evidence)
+    except ProviderRefused as error:
+        async with context.writing() as frame:
+            await answering.refused(frame, dispute, error.message)
+        return
+    failpoints.reach("job.after_provider")
+    async with context.writing() as frame:
+        await answering.sent(frame, dispute, told)
+    failpoints.reach("job.after_commit")
+
+
+JOBS = (JobSpec("disputes.answer", answer, queue=payments.QUEUE, backoff=PATIENT),)

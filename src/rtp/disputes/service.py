@@ -1,0 +1,154 @@
+"""Use cases of disputes: take in what the provider says, show it. Lock order: the payment, then its dispute."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec import structs
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.disputes import policy, repository
+from rtp.disputes.errors import DisputeCurrencyDiffers, DisputeNotFound, DisputeTooEarly
+from rtp.disputes.schemas import Dispute, DisputeDetail, DisputeLine, DisputeState, DueDispute
+from rtp.kit import ids
+from rtp.kit.money import Money
+from rtp.ledger import movements
+from rtp.operations import Page
+from rtp.payments import service as payments
+from rtp.payments.ports import ProviderDispute
+from rtp.payments.schemas import Payment
+from rtp.users import service as users
+
+judge = policy.judge
+_PAST = {"review": "under_review", "win": "won", "lose": "lost"}
+
+
+async def take(frame: Frame, provider: str, told: ProviderDispute) -> Dispute:
+    """Bring a dispute to where the provider has it, and make it where it is new; what is known changes nothing.
+
+    While one is open its payment is not refunded; a lost one takes its amount from what can be, down to nothing.
+    Raises: PaymentNotFound, DisputeTooEarly, DisputeCurrencyDiffers.
+    """
+    payment = await payments.lock(frame, told.key)
+    dispute = await repository.of_ref(frame, provider, told.ref, lock=True)
+    if dispute is None:
+        dispute = await _open(frame, payment, provider, told)
+    if policy.judge(dispute.state, told.state) == "apply":
+        dispute = await _move(frame, payment, dispute, policy.EVENTS[told.state])
+    return dispute
+
+
+async def of_ref(frame: Frame, provider: str, ref: str) -> Dispute | None:
+    """The dispute that a provider knows by this reference."""
+    return await repository.of_ref(frame, provider, ref)
+
+
+async def show(frame: Frame, key: str) -> DisputeDetail:
+    """A dispute with its payment, the evidence that was handed in, and the time that is left.
+
+    Raises: DisputeNotFound.
+    """
+    dispute = await find(frame, key)
+    payment = await payments.find(frame, dispute.payment_id)
+    user = await users.resolve(frame, dispute.user_id)
+    _, evidence = await repository.answer_of(frame, id_of(key))
+    return DisputeDetail(
+        **structs.asdict(dispute),
+        left=policy.time_left(dispute, frame.now),
+        email=user.email,
+        purpose=payment.purpose,
+        captured=payment.captured,
+        refunded=payment.refunded,
+        refundable=payment.refundable,
+        evidence=evidence,
+        next=policy.next_step(dispute),
+    )
+
+
+async def page(
+    frame: Frame, page: PageRequest, *, user: str = "", payment: str = "", state: DisputeState | None = None
+) -> Page[DisputeLine]:
+    """One page of disputes.
+
+    Raises: UserNotFound, PaymentNotFound.
+    """
+    user_id = users.number(await users.resolve(frame, user)) if user else None
+    payment_id = payments.id_of(payment) if payment else None
+    return await repository.page(frame, page, user_id=user_id, payment_id=payment_id, state=state)
+
+
+async def unanswered(frame: Frame, limit: int) -> tuple[int, list[DueDispute]]:
+    """How many disputes wait for an answer, and the first of them by their deadline."""
+    count, first = await repository.unanswered(frame, limit)
+    return count, [DueDispute(id=one.id, amount=one.amount, due_by=one.due_by, left=one.left) for one in first]
+
+
+async def find(frame: Frame, key: str, *, lock: bool = False) -> Dispute:
+    """The dispute; with `lock`, held for this transaction.
+
+    Raises: DisputeNotFound.
+    """
+    found = await repository.find(frame, id_of(key), lock=lock)
+    if found is None:
+        raise DisputeNotFound(key=key)
+    return found
+
+
+def id_of(key: str) -> UUID:
+    """The dispute id behind a text.
+
+    Raises: DisputeNotFound.
+    """
+    try:
+        return ids.parse("dsp", key)
+    except ids.WrongId as error:
+        raise DisputeNotFound(key=key) from error
+
+
+async def _open(frame: Frame, payment: Payment, provider: str, told: ProviderDispute) -> Dispute:
+    if payment.state != "succeeded":
+        raise DisputeTooEarly(ref=told.ref, payment=payment.id, state=payment.state)
+    if told.amount.currency != payment.amount.currency:
+        raise DisputeCurrencyDiffers(
+            ref=told.ref, amount=told.amount, payment=payment.id, currency=payment.amount.currency
+        )
+    user_id = ids.parse_user(payment.user_id)
+    dispute = await repository.add(frame, user_id, payments.id_of(payment.id), provider, told)
+    frame.record("dispute.opened", dispute.id, dispute.version, user_id=user_id, after=dispute)
+    await movements.dispute_opened(
+        frame, dispute.id, user=payment.user_id, provider=payment.provider, amount=told.amount
+    )
+    await _note(frame, payment)
+    return dispute
+
+
+async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> Dispute:
+    state = policy.moved(before.id, before.state, event)
+    closed = frame.now if state not in policy.OPEN else None
+    tax = await _tax(frame, payment, before.amount) if state == "lost" else before.tax
+    after = await repository.change(frame, id_of(before.id), state=state, closed_at=closed, tax=tax.amount)
+    user_id = ids.parse_user(after.user_id)
+    frame.record(f"dispute.{_PAST[event]}", after.id, after.version, user_id=user_id, before=before, after=after)
+    if state == "won":
+        await movements.dispute_won(frame, after.id, user=after.user_id)
+    elif state == "lost":
+        await movements.dispute_lost(frame, after.id, user=after.user_id, amount=after.amount, tax=tax)
+    await _note(frame, payment)
+    return after
+
+
+async def _tax(frame: Frame, payment: Payment, amount: Money) -> Money:
+    """The tax in what is lost; refunds and earlier losses took theirs."""
+    _, lost, lost_tax = await repository.sums(frame, payments.id_of(payment.id))
+    lines = await payments.lines(frame, payment)
+    currency = amount.currency
+    returned = Money.total((line.tax_held for line in lines), currency)
+    left = payment.captured - payment.refunded - Money(lost, currency)
+    return policy.lost_tax(amount, left=left, tax_left=payment.tax - returned - Money(lost_tax, currency))
+
+
+async def _note(frame: Frame, payment: Payment) -> None:
+    """Let the locked payment know how many disputes are open, and what the lost ones took."""
+    count, lost, _ = await repository.sums(frame, payments.id_of(payment.id))
+    await payments.note_disputes(frame, payment, open=count, lost=lost)

@@ -1,0 +1,172 @@
+"""Disputes on the real application and database: taken in, answered, ended, and what the books say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rtp.kit.money import Money
+from rtp.payments.errors import ProviderOutcomeUnknown
+from rtp.payments.ports import ProviderDispute
+from rtp.sandbox.schemas import Control
+from tests.disputes.objections import Objections
+
+
+async def test_an_open_dispute_withholds_its_amount_and_no_refund_is_issued(desk: Objections) -> None:
+    payment = await desk.pay((1000, 250))
+    dispute = await desk.read(f"disputes/{await desk.object(payment)}")
+    assert (dispute["state"], dispute["amount"]["amount"], dispute["left"]) == ("needs_response", 1250, "7 d 0 h")
+    assert dispute["next"] == f"rtp disputes evidence {dispute['id']}"
+    answer = await desk.issue(payment, amount=100)
+    assert (answer.status_code, answer.json()["code"]) == (422, "payment_disputed")
+    assert (await desk.balances())["disputes"] == 1250
+    await desk.books_hold()
+
+
+async def test_a_repeated_event_opens_one_dispute(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    key = await desk.object(payment)
+    events = [event for event in desk.provider.events() if event.type == "dispute.opened"]
+    for number in range(3):
+        await desk.post(msgspec.structs.replace(events[0], id=f"evt_again_{number}"))
+    await desk.work()
+    assert [one["id"] for one in (await desk.read("disputes"))["items"]] == [key]
+    assert len((await desk.read("events", aggregate=key))["items"]) == 1
+    await desk.books_hold()
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+async def test_evidence_is_handed_in_once_and_the_outcome_stands_in_the_books(desk: Objections, outcome: Any) -> None:
+    payment = await desk.pay((1000, 250))
+    key = await desk.object(payment)
+    desk.provider.book.steer(Control(dispute_outcome=outcome))
+    answer = await desk.do(f"disputes/{key}/evidence", {"parts": {"statement": "she trained daily"}})
+    assert (answer.status_code, answer.json()["answer_state"]) == (202, "queued")
+    again = await desk.do(f"disputes/{key}/evidence", {"parts": {}})
+    assert (again.status_code, again.json()["code"]) == (422, "dispute_answered")
+    await desk.work()
+    under = await desk.read(f"disputes/{key}")
+    assert (under["state"], under["answer_state"]) == ("under_review", "sent")
+    assert under["evidence"]["statement"] == "she trained daily"
+    assert payment.id in under["evidence"]["order"]
+    desk.provider.book.catch_up()
+    await desk.tell()
+    await desk.work()
+    ended = await desk.read(f"disputes/{key}")
+    assert ended["state"] == outcome
+    balances = await desk.balances()
+    assert "disputes" not in balances
+    after = await desk.payment(payment)
+    if outcome == "won":
+        assert (after["refundable"]["amount"], after["disputed"]) == (1250, False)
+        assert "dispute losses" not in balances
+    else:
+        assert (after["refundable"]["amount"], after["disputed"]) == (0, False)
+        assert (balances["dispute losses"], ended["tax"]["amount"]) == (1000, 250)
+        assert "tax payable" not in balances
+    await desk.books_hold()
+
+
+async def test_giving_in_loses_the_dispute_and_is_final(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    key = await desk.object(payment, 400)
+    assert (await desk.do(f"disputes/{key}/accept")).status_code == 200
+    await desk.work()
+    ended = await desk.read(f"disputes/{key}")
+    assert (ended["state"], ended["answer"], ended["answer_state"]) == ("lost", "accept", "sent")
+    assert (await desk.payment(payment))["refundable"]["amount"] == 600
+    refused = await desk.do(f"disputes/{key}/evidence", {"parts": {}})
+    assert refused.json()["code"] == "illegal_dispute_move"
+    over = await desk.issue(payment, amount=601)
+    assert over.json()["code"] == "refund_exceeds_captured"
+    assert (await desk.issue(payment, amount=600)).status_code == 201
+    await desk.work()
+    await desk.books_hold()
+
+
+async def test_a_chargeback_larger_than_what_is_left_is_recorded_and_leaves_nothing_to_refund(
+    desk: Objections,
+) -> None:
+    """The vector R2 of Polar's suite: a dispute of 1050 + 300 on 1000 + 250."""
+    payment = await desk.pay((1000, 250))
+    charge = await desk.provider.retrieve_charge_by_key(payment.id)
+    assert charge is not None
+    lost = ProviderDispute(
+        ref="dp_large", key=payment.id, charge_ref=charge.ref, amount=Money(1350, "USD"), reason="general",
+        state="lost", due_by=charge.created_at, created_at=charge.created_at,
+    )  # fmt: skip
+    from rtp.testing import webhooks
+
+    await desk.post(webhooks.event(lost, type="dispute.closed"))
+    await desk.work()
+    [dispute] = (await desk.read("disputes"))["items"]
+    assert (dispute["state"], dispute["amount"]["amount"], dispute["tax"]["amount"]) == ("lost", 1350, 250)
+    assert (await desk.payment(payment))["refundable"]["amount"] == 0
+    await desk.books_hold()
+
+
+async def test_an_answer_that_is_lost_is_sent_again_under_its_own_key(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    key = await desk.object(payment)
+    await desk.do(f"disputes/{key}/accept")
+    desk.provider.book.steer(Control(lost_answer_rate=1.0))
+    with pytest.raises(ProviderOutcomeUnknown):
+        await desk.work()
+    desk.provider.book.steer(Control())
+    await desk.sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
+    await desk.work()
+    assert (await desk.read(f"disputes/{key}"))["state"] == "lost"
+    assert [name for kind, name in desk.provider.book.record.calls if kind == "accept"] == [f"{key}:1"]
+    await desk.books_hold()
+
+
+async def test_an_answer_that_the_provider_refuses_can_be_given_anew(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    key = await desk.object(payment)
+    [theirs] = desk.provider.book.disputes_since(payment.created_at)
+    await desk.provider.accept_dispute("by hand, at the provider".replace(" ", "-"), theirs.ref)
+    await desk.do(f"disputes/{key}/evidence", {"parts": {}})
+    await desk.work()
+    refused = await desk.read(f"disputes/{key}")
+    assert (refused["answer_state"], refused["state"]) == ("refused", "needs_response")
+    assert "the dispute is lost" in refused["answer_error"]
+    await desk.tell()
+    await desk.work()
+    assert (await desk.read(f"disputes/{key}"))["state"] == "lost"
+
+
+async def test_evidence_longer_than_a_provider_takes_is_refused_before_it_is_kept(desk: Objections) -> None:
+    key = await desk.object(await desk.pay((1000, 0)))
+    answer = await desk.do(f"disputes/{key}/evidence", {"parts": {"a": "x" * 15_000, "b": "y" * 15_000}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "evidence_too_long")
+    assert (await desk.read(f"disputes/{key}"))["answer"] == "none"
+
+
+async def test_events_that_come_in_the_wrong_order_end_where_the_provider_is(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    desk.provider.open_dispute(payment.id)
+    [theirs] = desk.provider.book.disputes_since(payment.created_at)
+    await desk.provider.accept_dispute("k", theirs.ref)
+    told = [event for event in desk.provider.events() if event.type.startswith("dispute.")]
+    for event in reversed(told):
+        await desk.post(event)
+        await desk.work()
+    [dispute] = (await desk.read("disputes"))["items"]
+    assert dispute["state"] == "lost"
+    kinds = [event["type"] for event in (await desk.read("events", aggregate=dispute["id"]))["items"]]
+    assert sorted(kinds) == ["dispute.lost", "dispute.opened"]
+    await desk.books_hold()
+
+
+async def test_the_morning_page_names_disputes_by_their_deadline(desk: Objections) -> None:
+    first = await desk.object(await desk.pay((1000, 0)))
+    page = await desk.read("today")
+    assert [one["id"] for one in page["disputes"]] == [first]
+    assert {key: value for key, value in page["attention"][0].items() if key != "command"} == {
+        "what": "disputes to answer",
+        "count": 1,
+    }
+    await desk.do(f"disputes/{first}/accept")
+    assert (await desk.read("today"))["disputes"] == []
