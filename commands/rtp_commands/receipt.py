@@ -38,7 +38,7 @@ def text(plan: Plan, *, reversible: str, wide: int) -> str:
 
 
 MONEY = 13
-"""Columns of an amount: up to 999,999,999.99."""
+"""Columns of an amount, more where one is longer."""
 STYLES = {"ok": "green", "approval": "yellow", "refused": "red"}
 
 
@@ -77,17 +77,23 @@ def command(
 
 def _amounts(preview: RefundPreview, wide: int) -> list[Line]:
     """One row a line of the payment, the sum under a rule, and what it leaves of the payment."""
-    room = wide - 4 * MONEY
-    heading = "".join(pad(name, MONEY, right=True) for name in ("net", "tax", "refund", "left"))
+    every = [preview.captured, preview.amount, *(line.net + line.tax for line in preview.lines)]
+    size = max(MONEY, *(len(_digits(one)) + 2 for one in every))
+    room = wide - 4 * size
+
+    def columns(*amounts: Money) -> str:
+        return "".join(pad(_digits(one), size, right=True) for one in amounts)
+
+    heading = "".join(pad(name, size, right=True) for name in ("net", "tax", "refund", "left"))
     rows: list[Line] = [[(pad(f"In {preview.amount.currency}", room) + heading, "bold")]]
     for line in preview.lines:
         pieces = f" ({line.quantity} pieces)" if line.quantity else ""
         named = _cut(f"{line.position}  {safe(line.description)}{pieces}", room)
-        rows.append([(named + _columns(line.net, line.tax, line.net + line.tax, line.left), "")])
+        rows.append([(named + columns(line.net, line.tax, line.net + line.tax, line.left), "")])
     rows.append([("-" * wide, "dim")])
-    rows.append([(pad("Refund", room) + _columns(preview.net, preview.tax, preview.amount), "bold")])
+    rows.append([(pad("Refund", room) + columns(preview.net, preview.tax, preview.amount), "bold")])
     sums = (("Captured", preview.captured), ("Refunded so far", preview.refunded), ("Left after it", preview.left))
-    return [*rows, *([(pad(name, room) + " " * MONEY * 2 + _columns(money), "")] for name, money in sums)]
+    return [*rows, *([(pad(name, room) + " " * size * 2 + columns(money), "")] for name, money in sums)]
 
 
 def _policy(preview: RefundPreview, wide: int) -> list[Line]:
@@ -103,8 +109,8 @@ def _named(rows: list[tuple[str, str]], wide: int) -> list[Line]:
     return pairs([(name, Cell(safe(text))) for name, text in rows], wide)
 
 
-def _columns(*amounts: Money) -> str:
-    return "".join(pad(str(amount).partition(" ")[0], MONEY, right=True) for amount in amounts)
+def _digits(amount: Money) -> str:
+    return str(amount).partition(" ")[0]
 
 
 def _cut(text: str, room: int) -> str:

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtp.testing import filled_bulks, filled_webhooks
-from rtp.testing import filled_bulks
+from rtp.testing import filled_bulks, filled_refunds, filled_webhooks
 from rtp.testing.filled import ADA, Filled
 from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree
@@ -40,6 +39,7 @@ REFUSED = {
     "rtp chaos show RUN --report": {5},  # its journal lies where it ran
     "rtp migrations apply --target": {7},  # the schema is past it
     "rtp breakers reset": {7},  # it is closed, and nothing is to be reset
+    "rtp refunds retry": {0, 7},  # its card takes no refund, however often one is issued
     "rtp doctor": {0, 10},  # what it finds on a test's machine is its own business
     "rtp webhooks endpoints test we_01J9ZK3V5W8X2Y4A6B7C8D9E0F --timeout": {7},  # the platform takes no webhook there
     "rtp slo report": {0, 10, 11},  # a verdict, not a failure
@@ -90,6 +90,9 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp sagas retry": lambda filled: {"saga_": filled_bulks.saga(filled)},
     "rtp sagas cancel": lambda filled: {"saga_": filled_bulks.saga(filled)},
     "rtp refunds preview": lambda filled: {"pay_": filled.subscribed().payment},
+    "rtp refunds approve": lambda filled: {"rfd_": filled_refunds.waiting(filled)},
+    "rtp refunds reject": lambda filled: {"rfd_": filled_refunds.waiting(filled)},
+    "rtp refunds retry": lambda filled: {"rfd_": filled_refunds.failed(filled)},
     "rtp jobs retry": lambda filled: {"job_": filled.dead_job()},
     "rtp webhooks endpoints create": lambda _: {"https://hooks.example.com/rtp": "https://hooks.invalid/rtp"},
     "rtp webhooks endpoints update": own_endpoint,

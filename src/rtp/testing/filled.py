@@ -215,6 +215,7 @@ def fill(to: Filled, examples: Path) -> None:
     """Catalog and members from the shipped files, then one of each thing by its operation."""
     slice_of_examples(examples, to.platform.folder / "examples")
     to.platform.json("catalog", "apply", str(to.platform.folder / "examples" / "catalog.yaml"))
+    to.platform.json("refunds", "policy", "apply", str(to.platform.folder / "examples" / "refund-policy.yaml"))
     to.platform.json("users", "import", str(to.platform.folder / "examples" / "members.csv"))
     ada = to.write(users.CREATE, CreateUser(email=ADA, name="Ada Lovelace", timezone="Europe/London"))
     note = to.write(users.NOTE, CreateNote(text="Prefers e-mail."), user=ADA)
