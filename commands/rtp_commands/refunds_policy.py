@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from rtp.refunds import schemas
-from rtp.refunds.schemas import PolicyDiff, RefundPolicy
-from rtp_commands.call import Call, Severity, read, write
+from rtp.refunds.schemas import PolicyDiff
+from rtp_commands.call import Call, Result, Severity, read, write
 
 app = typer.Typer()
 
@@ -18,14 +18,22 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A refund policy in Y
 
 @app.command("policy show")
 @read(schemas.POLICY)
-def show(call: Call) -> RefundPolicy:
-    """Show the refund policy that holds; version 0 is none.
+def show(call: Call) -> Result:
+    """Show the refund policy that holds, as a file that can be applied again; in other formats as it is stored.
 
     Examples:
         rtp refunds policy show
-        rtp refunds policy show -o yaml
+        rtp refunds policy show -o json
     """
-    return call.read(schemas.POLICY)
+    shown = call.read(schemas.POLICY)
+    if call.output.format != "table" or call.flags.fields is not None:
+        return Result(shown)
+    if shown.rules is None:
+        return Result(None, said="No policy is applied: who may issue refunds may do so without limit.")
+    from rtp_commands.refunds_policy_file import written
+
+    call.output.write(written(shown.rules))
+    return Result(None, said=f"Version {shown.version}, applied by {shown.applied_by}.")
 
 
 @app.command("policy plan")

@@ -1,4 +1,4 @@
-"""Reading a refund policy from YAML: amounts in major units, written as text."""
+"""A refund policy as YAML, read and written: amounts in major units, as text."""
 
 from __future__ import annotations
 
@@ -80,6 +80,34 @@ def read(path: Path) -> RefundRules:
         approver=file.approver,
         approval_days=file.approval_days,
     )
+
+
+def written(rules: RefundRules) -> str:
+    """The policy as a file that `read` takes."""
+    import yaml
+
+    document = {
+        "window_days": rules.window_days,
+        "products": [_said(msgspec.to_builtins(row), "") for row in rules.products],
+        "limits": [_said(msgspec.to_builtins(row), row.currency) for row in rules.limits],
+        "members": [_said(msgspec.to_builtins(row), row.currency) for row in rules.members],
+        "approval": [_said(msgspec.to_builtins(row), row.currency) for row in rules.approval],
+        "approver": rules.approver,
+        "approval_days": rules.approval_days,
+    }
+    given = {name: value for name, value in document.items() if value is not None}
+    return yaml.safe_dump(given, sort_keys=False, width=72, default_flow_style=None)
+
+
+def _said(row: dict[str, Any], currency: str) -> dict[str, Any]:
+    """A row without what it does not say, its amounts in major units."""
+    return {
+        name: str(Money(value, currency)).partition(" ")[0].replace(",", "")
+        if currency and isinstance(value, int)
+        else value
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 def _limits(path: Path, place: str, file: File, one: Any, names: tuple[str, ...]) -> dict[str, Any]:

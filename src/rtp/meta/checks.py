@@ -13,6 +13,7 @@ from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
 from rtp.migrations import service as migrations
+from rtp.refunds import service as refunds
 from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 
@@ -22,6 +23,7 @@ SILENT_SECONDS = 15
 LATE_SECONDS = 30
 """An event that a consumer has not had for so long is late."""
 
+_POLICY_FIX = "rtp refunds policy apply examples/refund-policy.yaml"
 _DEAD = text("SELECT count(*) AS dead FROM procrastinate_jobs WHERE status = 'failed'")
 _PROTECTED = text(
     """
@@ -45,6 +47,7 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _event_lag(frame),
         await _ledger(frame),
         await _money(frame),
+        await _refund_policy(frame),
         await _renewals(frame),
         await _sagas(frame),
         await _breakers(frame),
@@ -139,6 +142,12 @@ async def _money(frame: Frame) -> Check:
         detail = f"could not be judged: {', '.join(found.unjudged)}"
         return Check(name="money", state="warning", detail=detail, fix="rtp doctor money")
     return Check(name="money", state="ok", detail="every rule held when it was last looked at")
+
+
+async def _refund_policy(frame: Frame) -> Check:
+    version = await refunds.policy_version(frame)
+    detail = f"version {version} holds" if version else "none is applied: who may issue refunds may without limit"
+    return Check(name="refund policy", state="ok", detail=detail, fix="" if version else _POLICY_FIX)
 
 
 async def _renewals(frame: Frame) -> Check:

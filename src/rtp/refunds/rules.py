@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -150,9 +150,13 @@ def _limits(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
         missing = RefundRoleNotListed(version=version, currency=case.amount.currency, whose=case.subject)
         yield Verdict(rule="limit", detail="", error=missing)
         return
-    yield _within("one", row.one, 0, case.amount, whose, "limit")
+    if row.one is not None:
+        yield _within("one", row.one, 0, case.amount, whose, "limit")
     for span in SPANS:
-        yield _within(span, getattr(row, span), case.by_issuer[span], case.amount, whose, "limit")
+        if (limit := getattr(row, span)) is not None:
+            yield _within(span, limit, case.by_issuer[span], case.amount, whose, "limit")
+    if row.one is row.day is row.week is row.month is None:
+        yield Verdict(rule="limit", detail=f"none for the {case.subject}")
 
 
 def _members(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
@@ -164,19 +168,18 @@ def _members(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
         yield Verdict(rule="member", detail="", error=missing)
         return
     for span in SPANS:
-        yield _within(span, getattr(row, span), case.to_member[span], case.amount, "the member's", "member")
+        if (limit := getattr(row, span)) is not None:
+            yield _within(span, limit, case.to_member[span], case.amount, "the member's", "member")
 
 
-def _within(span: str, limit: int | None, used: int, amount: Money, whose: str, rule: str) -> Verdict:
+def _within(span: str, limit: int, used: int, amount: Money, whose: str, rule: str) -> Verdict:
     words = IN_WORDS[span]
-    if limit is None:
-        return Verdict(rule=f"{rule}.{span}", detail=f"no limit {words}")
     most, spent = Money(limit, amount.currency), Money(used, amount.currency)
     left = Money(max(0, limit - used), amount.currency)
     if amount > left:
         over = RefundOverLimit(amount=amount, whose=whose, span=words, limit=most, used=spent, left=left)
         return Verdict(rule=f"{rule}.{span}", detail="", error=over)
-    return Verdict(rule=f"{rule}.{span}", detail=f"{left - amount} of {most} left after it {words}")
+    return Verdict(rule=f"{rule}.{span}", detail=f"leaves {left - amount} of {most} {words}")
 
 
 def _approval(rules: RefundRules, case: Case) -> Verdict:
@@ -198,23 +201,28 @@ def _twice(name: str, keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _flat(value: object, path: str = "") -> dict[str, object]:
-    if isinstance(value, dict):
-        pairs = [
-            (f"{path}.{key}".lstrip("."), item)
-            for key, item in value.items()
-            if key not in ("product", "role", "currency")
-        ]
-        return {name: kept for inner, item in pairs for name, kept in _flat(item, inner).items()}
-    if isinstance(value, list):
-        return {name: kept for item in value for name, kept in _row(item, f"{path}[{_label(item)}]").items()}
-    return {path: value}
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    """Every value of a policy by its path; a row is named by what it is about, not by its place."""
+    result: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, list):
+            for item in value:
+                result |= _row(item, f"{name}[{_label(item)}]")
+        else:
+            result[name] = value
+    return result
 
 
-def _row(item: dict[str, object], path: str) -> dict[str, object]:
+def _row(item: dict[str, Any], path: str) -> dict[str, Any]:
     """What a row says; that it is there at all is said too, or a role without limits would look like none."""
-    return _flat({name: value for name, value in item.items() if value is not None}, path) or {path: "without limit"}
+    currency = item.get("currency")
+    said = {
+        f"{path}.{name}": {"amount": value, "currency": currency} if currency else value
+        for name, value in item.items()
+        if value is not None and name not in ("product", "role", "currency")
+    }
+    return said or {path: "without limit"}
 
 
-def _label(item: dict[str, object]) -> str:
+def _label(item: dict[str, Any]) -> str:
     return " ".join(str(item[name]) for name in ("product", "role", "currency") if name in item)

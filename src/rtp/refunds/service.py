@@ -16,7 +16,7 @@ from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import service as payments
 from rtp.payments.schemas import LinePart, Payment, SoldLine
-from rtp.refunds import allocation, follow_ups, judging, policy, repository
+from rtp.refunds import allocation, desks, follow_ups, judging, policy, repository
 from rtp.refunds.errors import (
     NothingToRefund,
     PaymentDisputed,
@@ -80,10 +80,10 @@ def taken(payment: Payment, lines: list[SoldLine], request: PreviewRefund) -> tu
         parts = allocation.of_amount(lines, asked, net=net)
         reached = sum(part.net for part in parts) if net else allocation.total(parts)
         if not asked or reached < asked:
-            raise RefundExceedsCaptured(asked=Money(asked, currency), left=left, payment=payment.id)
+            raise _exceeds(payment, Money(asked, currency))
     amount = Money(allocation.total(parts), currency)
     if amount > left:
-        raise RefundExceedsCaptured(asked=amount, left=left, payment=payment.id)
+        raise _exceeds(payment, amount)
     return parts, amount
 
 
@@ -156,6 +156,11 @@ async def page(frame: Frame, page: PageRequest, *, user: str = "", state: Refund
     return await repository.page(frame, page, user_id=user_id, state=state)
 
 
+async def policy_version(frame: Frame) -> int:
+    """Which version of the refund policy holds; 0 is none."""
+    return (await desks.current(frame)).version
+
+
 async def find(frame: Frame, key: str, *, lock: bool = False) -> Refund:
     """The refund; with `lock`, held for this transaction.
 
@@ -176,6 +181,14 @@ def id_of(key: str) -> UUID:
         return ids.parse("rfd", key)
     except ids.WrongId as error:
         raise RefundNotFound(key=key) from error
+
+
+def _exceeds(payment: Payment, asked: Money) -> RefundExceedsCaptured:
+    """Says what is left, and the command that would return just that."""
+    left = payment.refundable
+    most = str(left).partition(" ")[0].replace(",", "")
+    hint = f"rtp refunds issue {payment.id} --amount {most} --reason CODE" if left else None
+    return RefundExceedsCaptured(asked=asked, left=left, payment=payment.id, hint=hint)
 
 
 async def _add(frame: Frame, payment: Payment, parts: list[LinePart], amount: Money, values: dict[str, Any]) -> Refund:
