@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from rtp.events.relay import Consumer
 from rtp.jobs.spec import JobSpec
 from rtp.meta.schemas import Check
+from rtp.payments.provider import Source
 from rtp.permissions import Role
 from rtp.plugins.hooks import Warmers
 
@@ -25,6 +26,7 @@ class Addition:
     jobs: tuple[JobSpec, ...] = ()
     consumers: tuple[Consumer, ...] = ()
     warmers: tuple[tuple[str, Warmers], ...] = ()
+    providers: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Additions:
     def warmers(self) -> tuple[tuple[str, Warmers], ...]:
         """Every plugin's sources of keys to warm."""
         return tuple(warmer for one in self.taken for warmer in one.warmers)
+
+    @property
+    def providers(self) -> tuple[Source, ...]:
+        """Every plugin's payment providers."""
+        return tuple(source for one in self.taken for source in one.providers)
 
     def checks(self) -> list[Check]:
         """What doctor says of them."""

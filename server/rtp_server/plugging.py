@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from rtp.errors import RtpError
 from rtp.events.relay import Consumer
 from rtp.meta.schemas import WHOAMI, Check
+from rtp.payments.provider import SANDBOX
 from rtp.permissions import ROLES
 from rtp.plugins import hooks, policy, trust
 from rtp.plugins.errors import PluginFailed, PluginUnfit
@@ -82,6 +83,7 @@ def _asked(plugin: Trusted) -> Addition:
         jobs=tuple(given["jobs"]),
         consumers=tuple(_guarded(plugin.distribution, one) for one in given["consumers"]),
         warmers=tuple((f"{plugin.distribution}:{name}", source) for name, source in given["warmers"]),
+        providers=tuple(given["providers"]),
     )
 
 
@@ -103,6 +105,8 @@ def _fitting(addition: Addition, before: Additions) -> Addition:
     ]
     refusals += [f"{id} has a role, but no route" for id in addition.roles if id not in dict(declared)]
     refusals += [f"{role!r} is no role" for role in addition.roles.values() if role not in ROLES]
+    names = [source.name for source in (SANDBOX, *before.providers, *addition.providers)]
+    refusals += [f"there is a payment provider {one} already" for one in names if names.count(one) > 1]
     if len(declared) < len(addition.routes):
         refusals.append("one of its routes is not made with rtp_server.operation.operation")
     for why in filter(None, refusals):

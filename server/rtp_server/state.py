@@ -43,8 +43,8 @@ class State:
 
     @cached_property
     def senders(self) -> Senders:
-        """The providers whose webhooks are taken; read once, as their secrets are settings."""
-        return received_senders.senders(self.settings)
+        """The provider whose webhooks are taken; read once, as its secrets are settings."""
+        return received_senders.senders(self.settings, self.additions.providers)
 
     def services(self) -> dict[str, Any]:
         """Connections to the outside by name, for jobs and consumers."""
@@ -62,7 +62,7 @@ def build(settings: Settings, secret: bytes) -> State:
     database = Database(settings.database_url)
     local_token = Instance(settings).token()
     cache = open_cache(settings)
-    premises = Premises(settings.environment, secret)
+    premises = Premises(settings.environment, secret, settings.provider)
     return State(settings, database, Frames(database, cache=cache, premises=premises), secret, local_token, cache)
 
 

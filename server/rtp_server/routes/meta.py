@@ -17,9 +17,9 @@ from rtp.kit import trace
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
 from rtp.migrations import schema
-from rtp.payments import http_provider
+from rtp.payments import provider
 from rtp.payments import service as payments
-from rtp.payments.errors import ProviderUnavailable
+from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import WORKER
 from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
@@ -135,13 +135,13 @@ async def money(state: State) -> MoneyReport:
 
 async def _record(state: State) -> invariants.Record:
     try:
-        provider = http_provider.connect(state.settings)
-    except ProviderUnavailable as error:
-        return invariants.Record(provider=payments.PROVIDER, silence=error.message)
+        opened = provider.connect(state.settings, state.additions.providers)
+    except (ProviderUnavailable, ProviderNotKnown) as error:
+        return invariants.Record(provider=state.settings.provider, silence=error.message)
     try:
-        return await invariants.ask(provider, payments.PROVIDER, state.frames.clock.now())
+        return await invariants.ask(opened, state.frames.clock.now())
     finally:
-        await provider.close()
+        await opened.close()
 
 
 HANDLERS = (doctor, money)

@@ -1,4 +1,4 @@
-"""What every frame knows of the instance it runs in: the class of its environment, and the key of its secrets."""
+"""What every frame knows of the instance it runs in: the class of its environment, its provider, its secrets' key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Premises:
-    """`environment` is the strictest one unless somebody says otherwise; `key` is never shown."""
+    """`environment` is the strictest one unless somebody says otherwise; `key` is never shown.
+
+    `provider` names the payment provider that new payments are made through.
+    """
 
     environment: EnvironmentClass = "prod"
     key: bytes = field(default=b"", repr=False)
+    provider: str = "sandbox"
 
     @cached_property
     def seal(self) -> Seal:

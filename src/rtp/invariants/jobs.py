@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from rtp.invariants import service
 from rtp.jobs.spec import Backoff, Context, JobSpec
-from rtp.payments import service as payments
 
 
 async def check(context: Context) -> None:
     """Look at every rule, and keep what was found."""
     async with context.reading() as frame:
         now = frame.now
-    record = await service.ask(context.services["provider"], payments.PROVIDER, now)
+    record = await service.ask(context.services["provider"], now)
     async with context.reading() as frame:
         report = await service.examine(frame, record)
     async with context.writing() as frame:

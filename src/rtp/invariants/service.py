@@ -28,15 +28,17 @@ class Record(Struct, frozen=True, kw_only=True):
     silence: str = ""
 
 
-async def ask(provider: PaymentProvider, name: str, now: datetime) -> Record:
+async def ask(provider: PaymentProvider, now: datetime) -> Record:
     """The provider's record of the last days; asked outside of any transaction."""
     since = now - policy.SPAN
     try:
         return Record(
-            provider=name, charges=await provider.list_charges(since), refunds=await provider.list_refunds(since)
+            provider=provider.name,
+            charges=await provider.list_charges(since),
+            refunds=await provider.list_refunds(since),
         )
     except (ProviderUnavailable, ProviderRefused) as error:
-        return Record(provider=name, silence=error.message)
+        return Record(provider=provider.name, silence=error.message)
 
 
 async def examine(frame: Frame, record: Record) -> MoneyReport:

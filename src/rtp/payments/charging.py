@@ -13,7 +13,7 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.payments import policy, repository
 from rtp.payments.schemas import ChargeLine, Payment, PaymentMethod
-from rtp.payments.service import PROVIDER, QUEUE
+from rtp.payments.service import QUEUE
 
 MemberCard = tuple[int, str]
 """(member, card as the provider names it)."""
@@ -35,7 +35,7 @@ async def use_many(frame: Frame, cards: Iterable[MemberCard]) -> dict[MemberCard
     wanted = dict.fromkeys(cards)
     found = await repository.methods_of_cards(frame, list(wanted)) if wanted else {}
     if fresh := [one for one in wanted if one not in found]:
-        for method in await repository.add_methods(frame, fresh, PROVIDER):
+        for method in await repository.add_methods(frame, fresh, frame.premises.provider):
             user_id = ids.parse_user(method.user_id)
             found[user_id, method.card] = method
             frame.record("payment_method.added", method.id, method.version, user_id=user_id, after=method)

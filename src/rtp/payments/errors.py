@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rtp.errors import ExitCode, RtpError
+from rtp.errors import ExitCode, InvalidInput, RtpError
+
+
+class ProviderNotKnown(InvalidInput):
+    """RTP_PROVIDER names {provider}, which is none of {known}."""
+
+    hint = "rtp plugins list"
+    still = "No provider was asked."
 
 
 class ProviderDeclined(RtpError):

@@ -223,10 +223,12 @@ class HttpProvider:
 
 
 def connect(settings: Settings) -> HttpProvider:
-    """The provider of the settings, else the instance's own sandbox.
+    """The sandbox of the settings, else the instance's own.
 
     Raises: ProviderUnavailable when there is neither, InvalidInput, InstanceDamaged.
     """
+    if settings.provider != HttpProvider.name:
+        raise ProviderUnavailable(why=f"the provider of this instance is {settings.provider}, not the sandbox")
     url = settings.provider_url
     if not url:
         try:

@@ -12,7 +12,7 @@ from rtp.payments import repository
 from rtp.payments.errors import MethodNotFound, MethodNotUsable
 from rtp.payments.ports import ProviderCard
 from rtp.payments.schemas import AddMethod, PaymentMethod
-from rtp.payments.service import PROVIDER, QUEUE
+from rtp.payments.service import QUEUE
 from rtp.users import service as users
 
 
@@ -22,7 +22,7 @@ async def add(frame: Frame, user: str, request: AddMethod) -> PaymentMethod:
     Raises: UserNotFound.
     """
     user_id = ids.parse_user((await users.resolve(frame, user)).id)
-    method = await repository.add_method(frame, user_id, card=request.card, provider=PROVIDER)
+    method = await repository.add_method(frame, user_id, card=request.card, provider=frame.premises.provider)
     frame.record("payment_method.added", method.id, method.version, user_id=user_id, after=method)
     frame.enqueue("payments.tokenize", queue=QUEUE, lock=method.id, method=method.id)
     return method
@@ -32,7 +32,7 @@ async def use(frame: Frame, user_id: int, card: str) -> PaymentMethod:
     """The member's method with this card, added if it is new; its first charge lets the provider take it."""
     if (known := await repository.method_of_card(frame, user_id, card)) is not None:
         return known
-    method = await repository.add_method(frame, user_id, card=card, provider=PROVIDER)
+    method = await repository.add_method(frame, user_id, card=card, provider=frame.premises.provider)
     frame.record("payment_method.added", method.id, method.version, user_id=user_id, after=method)
     return method
 

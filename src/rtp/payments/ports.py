@@ -114,13 +114,17 @@ class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, tag_field="obje
 
 
 class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider tells by webhook: `subject` is the object as it was then; a repeated event has the same `id`."""
+    """What a provider tells by webhook: `subject` is the object as it was then; a repeated event has the same `id`.
+
+    A `partial` subject lacks something that only the provider can add, such as its fee or a dispute's key.
+    """
 
     id: str
     type: EventType
     created_at: datetime
     provider: str
     subject: ProviderCharge | ProviderRefund | ProviderDispute
+    partial: bool = False
 
 
 class PaymentProvider(Protocol):

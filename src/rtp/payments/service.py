@@ -17,7 +17,6 @@ from rtp.payments.ports import ProviderCharge
 from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
 from rtp.users import service as users
 
-PROVIDER = "sandbox"
 QUEUE = "provider"
 RECONCILE_AFTER = policy.RECONCILE_AFTER
 refundable = policy.refundable

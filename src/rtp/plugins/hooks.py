@@ -14,6 +14,7 @@ import pluggy
 from rtp.cache.service import Warmer
 from rtp.events.relay import Consumer
 from rtp.jobs.spec import JobSpec
+from rtp.payments.provider import Source
 from rtp.permissions import Role
 
 PROJECT = "rtp"
@@ -49,6 +50,12 @@ def consumers() -> Sequence[Consumer]:
 @hookspec
 def warmers() -> Sequence[tuple[str, Warmers]]:
     """Named sources of keys for `rtp cache warm`: functions like those of `rtp.cache.warming.WARMERS`."""
+    _not_called()
+
+
+@hookspec
+def providers() -> Sequence[Source]:
+    """Payment providers (`rtp.payments.provider.Source`), each under a name that `RTP_PROVIDER` can choose."""
     _not_called()
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-HOOKS = ("routes", "roles", "jobs", "consumers", "warmers")
+HOOKS = ("routes", "roles", "jobs", "consumers", "warmers", "providers")
 """Every hook, by the name of the function that a plugin gives; they are described in `hooks.py`."""
 
 OURS = frozenset({"rtp", "rtp_server", "rtp_commands"})

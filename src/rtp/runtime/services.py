@@ -237,7 +237,12 @@ def _apis(site: Site, preloader: Preloader) -> list[Service]:
 ROWS = (
     Row("postgres", "", lambda site: site.postgres is None, lambda site, _: [PostgresService(site)]),
     Row("valkey", "", lambda site: site.valkey is None, lambda site, _: [ValkeyService(site)]),
-    Row("provider", PROVIDER, lambda site: bool(site.settings.provider_url), lambda site, _: [ProviderService(site)]),
+    Row(
+        "provider",
+        PROVIDER,
+        lambda site: not site.has_sandbox or bool(site.settings.provider_url),
+        lambda site, _: [ProviderService(site)],
+    ),
     Row("preloader", "rtp_server.app", lambda _: False, lambda site, pre: [PreloaderService(site, pre)]),
     Row("api", "rtp_server.app", lambda _: False, _apis),
     Row(

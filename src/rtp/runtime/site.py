@@ -52,6 +52,11 @@ class Site:
         """The payment provider: the given one, else the sandbox on the loopback."""
         return self.settings.provider_url or f"http://127.0.0.1:{self.provider_port}"
 
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether the sandbox is the provider, so that its URL is known here."""
+        return self.settings.provider == "sandbox"
+
     def environment(self) -> dict[str, str]:
         """The children's environment: settings and URLs, never a token of whoever called `rtp up`."""
         secrets = self.instance.secrets()
@@ -60,7 +65,7 @@ class Site:
             "RTP_ENVIRONMENT": self.file.environment,
             "RTP_PORT": str(self.file.port),
             "RTP_SECRETS_FILE": str(self.instance.secrets_file),
-            "RTP_PROVIDER_URL": self.provider_url,
+            **({"RTP_PROVIDER_URL": self.provider_url} if self.has_sandbox else {}),
         }
         if self.postgres is not None:
             values["RTP_DATABASE_URL"] = self.postgres.app_url(secrets)
@@ -94,7 +99,7 @@ def open_site(instance: Instance, settings: Settings, *, durable: bool = True) -
     file = instance.prepare(environment=settings.environment)
     if settings.environment not in (file.environment, "dev"):
         file.environment = settings.environment  # a class is only ever raised by a setting, never lowered to dev
-    if file.environment == "prod" and not settings.provider_url:
+    if file.environment == "prod" and settings.provider == "sandbox" and not settings.provider_url:
         raise errors.ProviderMissing()
     site = Site(instance, settings, file, instances.private_folder(instance.socket_folder))
     site.durable = durable

@@ -86,12 +86,14 @@ async def refund(frame: Frame, told: Told) -> str:
 
 async def dispute(frame: Frame, told: Told) -> str:
     """Bring the dispute to where the provider has it; what came of it, in words."""
+    if told.event.partial and not told.asked:
+        raise InDoubt(told.event)
+    subject = told.now if told.asked else told.event.subject
     try:
-        payment = await payments.lock(frame, told.event.subject.key)
+        payment = await payments.lock(frame, (subject or told.event.subject).key)
     except PaymentNotFound as error:
         raise _not_known(told, "payment") from error
     ours = await disputes.of_ref(frame, told.event.provider, told.event.subject.ref)
-    subject = told.now if told.asked else told.event.subject
     if isinstance(subject, ProviderDispute) and payment.provider == told.event.provider:
         doubt = ours is not None and disputes.judge(ours.state, subject.state) == "doubt"
         if not doubt and (ours is None or ours.amount == subject.amount):
@@ -126,7 +128,8 @@ def _news(told: Told, ours: Ours, kind: type[S]) -> S | None:
     subject = told.now if told.asked else told.event.subject
     if isinstance(subject, kind) and _same(told, ours, subject):
         verdict = policy.judge(ours.state, subject.state)
-        if verdict != "doubt":
+        lacking = verdict == "apply" and told.event.partial and not told.asked
+        if verdict != "doubt" and not lacking:
             return subject if verdict == "apply" else None
     if not told.asked:
         raise InDoubt(told.event)

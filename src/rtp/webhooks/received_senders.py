@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from rtp.kit import signing
-from rtp.payments import http_provider
-from rtp.payments.errors import WebhookUnknown
-from rtp.payments.http_provider import HttpProvider
+from rtp.payments import provider
+from rtp.payments.errors import ProviderNotKnown, WebhookUnknown
 from rtp.payments.ports import ProviderEvent
-from rtp.runtime.errors import InstanceDamaged
+from rtp.payments.provider import Source, Verify
 from rtp.settings import Settings
 from rtp.webhooks.errors import WebhookProviderNotKnown, WebhookSecretMissing
-
-Verify = Callable[[Mapping[str, str], bytes, datetime, Sequence[str]], ProviderEvent]
 
 
 class Sender(Struct, frozen=True, kw_only=True):
@@ -46,14 +42,17 @@ class Message(Struct, frozen=True, kw_only=True):
 Senders = Mapping[str, Sender]
 
 
-def senders(settings: Settings) -> Senders:
-    """Every provider whose webhooks are taken, by name."""
-    name = HttpProvider.name
+def senders(settings: Settings, added: Sequence[Source] = ()) -> Senders:
+    """The provider that the settings name, by its name; nobody while it is not known here."""
     try:
-        secrets, flaw = _secrets(settings), ""
-    except (ValueError, InstanceDamaged) as error:
-        secrets, flaw = (), "none is set" if isinstance(error, InstanceDamaged) else str(error)
-    return {name: Sender(provider=name, verify=HttpProvider.verify_webhook, secrets=secrets, flaw=flaw)}
+        source = provider.choose(settings, added)
+    except ProviderNotKnown:
+        return {}
+    try:
+        secrets, flaw = source.secrets(settings), ""
+    except ValueError as error:
+        secrets, flaw = (), str(error)
+    return {source.name: Sender(provider=source.name, verify=source.verify, secrets=secrets, flaw=flaw)}
 
 
 def find(known: Senders, provider: str) -> Sender:
@@ -81,15 +80,3 @@ def open_message(sender: Sender, headers: Mapping[str, str], body: bytes, now: d
         why = str(unknown.params.get("why", "it is of no known kind"))
         return Message(provider=sender.provider, event_id=event_id, headers=given, body=body, useless=why)
     return Message(provider=sender.provider, event_id=event.id, headers=given, body=body, event=event)
-
-
-def _secrets(settings: Settings) -> tuple[str, ...]:
-    """The secret that is set, else the embedded sandbox's own, and the one before it.
-
-    Raises: ValueError when one of them is none; InstanceDamaged where none is set and there is no instance.
-    """
-    known = (http_provider.webhook_secret(settings), settings.provider_webhook_secret_old)
-    usable = tuple(secret for secret in known if secret)
-    for secret in usable:
-        signing.key_of(secret)
-    return usable
