@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from rtp.client import Client, Target
 from rtp.db.frames import Frames
@@ -29,6 +31,7 @@ from rtp.testing import money
 from rtp.testing.instance import RTP, RunningInstance, running
 from rtp.testing.provider import Sandbox
 from rtp.testing.provider import running as sandbox_running
+from rtp.testing.servers import Cloned
 from rtp.users import schemas as users
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
@@ -164,8 +167,11 @@ async def _succeeded(api: httpx.AsyncClient, saga: str) -> bool:
 
 @pytest.mark.prove("kills")
 async def test_a_worker_that_sleeps_through_its_rescue_and_wakes_does_nothing_twice(
-    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker
+    database: Cloned, api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker
 ) -> None:
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:  # as a platform has it, against sleepers
+        name = sql.Identifier(database.name)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '10s'").format(name))
     payments = await money.captured_payments(frames, provider, JOBS, 20)
     rows, wanted = filed(payments, 400)
     plan = await bulks.planned(api, rows)
