@@ -52,6 +52,7 @@ TABLE = (
     Row("payment-methods", "payment_methods", "Cards of members: add, list, remove", "Money"),
     Row("refunds", "refunds", "Preview, issue and approve refunds; who may refund what", "Money"),
     Row("disputes", "disputes", "What cardholders object to, and the answer before its deadline", "Money"),
+    Row("reconcile", "reconcile", "The provider's record against ours, and what mends it", "Money"),
     Row("ledger", "ledger", "The double-entry books, and their check", "Money"),
     Row("up", "lifecycle", "Start the platform on this machine", "Operations", leaf=True),
     Row("down", "lifecycle", "Stop it", "Operations", leaf=True),

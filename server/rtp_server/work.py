@@ -13,6 +13,7 @@ from rtp.invariants import jobs as invariant_jobs
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
 from rtp.payments import jobs as payment_jobs
+from rtp.reconciliation import jobs as reconciliation_jobs
 from rtp.refund_bulks import jobs as bulk_jobs
 from rtp.refund_bulks import steps as bulk_steps
 from rtp.refunds import jobs as refund_jobs
@@ -32,6 +33,7 @@ JOBS: tuple[JobSpec, ...] = (
     *invariant_jobs.JOBS,
     *job_jobs.JOBS,
     *payment_jobs.JOBS,
+    *reconciliation_jobs.JOBS,
     *bulk_jobs.JOBS,
     *refund_jobs.JOBS,
     *saga_jobs.jobs(SAGAS),

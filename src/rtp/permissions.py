@@ -13,41 +13,40 @@ ADDED: dict[Role, frozenset[str]] = {
     "viewer": frozenset(
         """
         audit.list audit.show breakers.list breakers.show cache.show cache.stats catalog.plan chaos.history
-        chaos.list chaos.show disputes.evidence disputes.list disputes.show doctor.money doctor.show entitlements.check entitlements.list entitlements.show
-        events.list jobs.list jobs.show ledger.accounts ledger.check ledger.export ledger.list loadtests.history
-        loadtests.list loadtests.show metrics.show payment_methods.list payment_methods.show payments.list
-        payments.show plans.show prices.list prices.show products.list products.show refund_bulks.export
+        chaos.list chaos.show disputes.evidence disputes.list disputes.show doctor.money doctor.show
+        entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.accounts
+        ledger.check ledger.export ledger.list loadtests.history loadtests.list loadtests.show metrics.show
+        payment_methods.list payment_methods.show payments.list payments.show plans.show prices.list prices.show
+        products.list products.show reconcile.check reconcile.list reconcile.show refund_bulks.export
         refund_bulks.list refund_bulks.show refund_policy.plan refund_policy.show refunds.list refunds.preview
-        refunds.show sagas.list sagas.show sandbox.events
-        sandbox.show slo.list slo.report slo.validate staff.list subscriptions.list subscriptions.show today.show
-        users.list users.show webhooks_deliveries.list webhooks_received.list webhooks_received.show whoami.show
+        refunds.show sagas.list sagas.show sandbox.events sandbox.show slo.list slo.report slo.validate
+        staff.list subscriptions.list subscriptions.show today.show users.list users.show
+        webhooks_deliveries.list webhooks_received.list webhooks_received.show whoami.show
         """.split()
     ),
     "support": frozenset(
         """
-        disputes.submit
-        payment_methods.add payment_methods.remove plans.apply refund_bulks.add refund_bulks.create
-        refund_bulks.plan refunds.issue refunds.reject refunds.retry
-        subscriptions.cancel subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume
-        users.create users.note users.restore users.suspend users.update webhooks_deliveries.resend
-        webhooks_received.retry
+        disputes.submit payment_methods.add payment_methods.remove plans.apply refund_bulks.add
+        refund_bulks.create refund_bulks.plan refunds.issue refunds.reject refunds.retry subscriptions.cancel
+        subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume users.create
+        users.note users.restore users.suspend users.update webhooks_deliveries.resend webhooks_received.retry
         """.split()
     ),
     "operator": frozenset(
         """
-        breakers.reset disputes.accept cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry loadtests.finish
-        loadtests.start migrations.apply migrations.history migrations.plan migrations.status refund_bulks.apply
-        refund_bulks.cancel refunds.approve
-        sagas.cancel sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export
-        users.import webhooks_deliveries.due webhooks_deliveries.report webhooks_deliveries.show
-        webhooks_endpoints.create webhooks_endpoints.delete webhooks_endpoints.disable webhooks_endpoints.enable
-        webhooks_endpoints.list webhooks_endpoints.rotate webhooks_endpoints.show webhooks_endpoints.test
-        webhooks_endpoints.update
+        breakers.reset disputes.accept cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry
+        loadtests.finish loadtests.start migrations.apply migrations.history migrations.plan migrations.status
+        reconcile.run refund_bulks.apply refund_bulks.cancel refunds.approve sagas.cancel sagas.retry
+        sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export users.import
+        webhooks_deliveries.due webhooks_deliveries.report webhooks_deliveries.show webhooks_endpoints.create
+        webhooks_endpoints.delete webhooks_endpoints.disable webhooks_endpoints.enable webhooks_endpoints.list
+        webhooks_endpoints.rotate webhooks_endpoints.show webhooks_endpoints.test webhooks_endpoints.update
         """.split()
     ),
     "owner": frozenset(
         """
-        migrations.preview refund_policy.apply staff.create staff.disable tokens.create tokens.list tokens.revoke
+        migrations.preview refund_policy.apply staff.create staff.disable tokens.create tokens.list
+        tokens.revoke
         """.split()
     ),
 }

@@ -36,6 +36,7 @@ NOUNS = {
     "pm": "payment method",
     "rfd": "refund",
     "dsp": "dispute",
+    "rec": "reconciliation",
     "adj": "adjustment of a balance",
     "led": "ledger transaction",
     "ent": "entitlement",

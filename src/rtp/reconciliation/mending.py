@@ -1,0 +1,81 @@
+"""Mends one difference in a transaction of its own: only as it was planned, and only while it is still there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import structs
+
+from rtp.db.frame import Frame
+from rtp.disputes import service as disputes
+from rtp.errors import RtpError
+from rtp.payments import service as payments
+from rtp.payments.errors import PaymentNotFound
+from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderRefund
+from rtp.reconciliation import policy, repository
+from rtp.reconciliation.comparing import Comparison, Opening
+from rtp.reconciliation.schemas import Difference
+from rtp.refunds import service as refunds
+from rtp.refunds import settling
+from rtp.refunds.errors import RefundNotFound
+
+Told = ProviderCharge | ProviderRefund | ProviderDispute | None
+FROM_NOW_ON = 0
+"""The questions to the provider begin anew, as after a lost answer."""
+
+
+async def mend(comparison: Comparison, writing: Opening, found: Difference) -> Difference:
+    """Carry the proposed fix out; what came of it. What is not as it was planned is left alone."""
+    told = await comparison.theirs(found)
+    try:
+        async with writing() as frame:
+            await _lock(frame, found)
+            now = await comparison.judged(frame, found, told)
+            if now is None or policy.digest(now) != policy.digest(found):
+                return structs.replace(found, outcome="gone", note="it is not as it was planned any more")
+            return await _carry_out(frame, comparison.name, found, told)
+    except RtpError as error:
+        return structs.replace(found, outcome="refused", note=error.message)
+
+
+async def _lock(frame: Frame, found: Difference) -> None:
+    """Hold ours, so that nothing moves it between the second look and the fix."""
+    try:
+        if found.noun == "refund":
+            await refunds.find(frame, found.key, lock=True)
+        else:
+            await payments.lock(frame, found.key)
+    except (PaymentNotFound, RefundNotFound):
+        return  # the difference is that it is not here
+
+
+async def _carry_out(frame: Frame, provider: str, found: Difference, told: Told) -> Difference:
+    if found.fix == "set_aside":
+        await repository.put_aside(frame, provider, found)
+        frame.record("reconciliation.set_aside", found.name, 0, after=found)
+        return structs.replace(found, outcome="set_aside", note="it waits for a person")
+    if found.fix == "ask_again":
+        _ask_again(frame, found)
+        return structs.replace(found, outcome="mended", note="the provider is asked again, under the same key")
+    if isinstance(told, ProviderCharge):
+        await payments.submit(frame, found.key)
+        state: str = (await payments.settle(frame, found.key, told)).state
+    elif isinstance(told, ProviderRefund):
+        await settling.submit(frame, found.key)
+        state = (await settling.settle(frame, found.key, told)).state
+    else:
+        assert told is not None
+        state = (await disputes.take(frame, provider, told)).state
+    return structs.replace(found, outcome="mended", note=f"it is {state} now")
+
+
+def _ask_again(frame: Frame, found: Difference) -> None:
+    """Queue the question to the provider: the request itself where it was perhaps never sent."""
+    assert found.ours is not None
+    noun = "refund" if found.noun == "refund" else "payment"
+    args: dict[str, Any] = {noun: found.key}
+    if found.ours.state in {"created", "submitted"}:
+        frame.enqueue(f"{noun}s.submit", queue=payments.QUEUE, lock=found.key, **args)
+    else:
+        frame.enqueue(f"{noun}s.reconcile", queue=payments.QUEUE, **args, asked=FROM_NOW_ON)
+    frame.record("reconciliation.asked_again", found.name, 0, before=found.ours)

@@ -1,0 +1,149 @@
+"""Where two records part, and what is proposed: one function a noun. Pure.
+
+What is still under way is left out before it comes here, so that nothing is found that time alone will mend.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import get_args
+
+from msgspec import Struct
+
+from rtp.disputes.schemas import DisputeState
+from rtp.disputes.service import judge as judge_dispute
+from rtp.kit import canonical
+from rtp.kit.money import Money
+from rtp.reconciliation.schemas import Difference, Facts, Fix, Kind, Noun
+
+LEEWAY = timedelta(minutes=10)
+"""What happened within it is not judged: the other side may not have heard of it yet."""
+LATEST = timedelta(days=2)
+"""The job compares daily; a result older than this says that it does not."""
+CHARGE_OPEN = frozenset({"created", "submitted", "unknown"})
+REFUND_OPEN = frozenset({"created", "submitted", "unknown", "pending"})
+REFUND_ENDED = frozenset({"failed", "canceled", "rejected", "expired"})
+
+
+class Ours(Struct, frozen=True, kw_only=True):
+    """A payment, refund or dispute as we have it; `busy` means that a job or a webhook is about to move it."""
+
+    name: str
+    state: str
+    amount: Money
+    ref: str
+    touched_at: datetime
+    busy: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        """What a difference shows of it."""
+        return Facts(state=self.state, amount=self.amount, ref=self.ref)
+
+
+class Theirs(Struct, frozen=True, kw_only=True):
+    """A charge, refund or dispute as the provider has it; `key` is ours, `known` whether it names something of ours."""
+
+    ref: str
+    key: str
+    state: str
+    amount: Money
+    created_at: datetime
+    known: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        """What a difference shows of it."""
+        return Facts(state=self.state, amount=self.amount, ref=self.ref)
+
+
+def quiet(ours: Ours | None, theirs: Theirs | None, until: datetime) -> bool:
+    """Whether a pair may be judged: nothing happened to it since `until`, and nothing is about to."""
+    if ours is not None and (ours.busy or ours.touched_at >= until):
+        return False
+    return theirs is None or theirs.created_at < until
+
+
+def charge(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
+    """Where a payment and its charge part."""
+    if ours is None or theirs is None:
+        return _one_sided("charge", ours, theirs, CHARGE_OPEN)
+    if (other := _contents("charge", ours, theirs)) is not None:
+        return other
+    if ours.state in CHARGE_OPEN:
+        settled = theirs.state in {"succeeded", "failed"}
+        return _differs("charge", "status", ours, theirs, "settle" if settled else "ask_again")
+    return None if ours.state == theirs.state else _differs("charge", "status", ours, theirs, "set_aside")
+
+
+def refund(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
+    """Where our refund and the provider's part."""
+    if ours is None or theirs is None:
+        return _one_sided("refund", ours, theirs, REFUND_OPEN)
+    if (other := _contents("refund", ours, theirs)) is not None:
+        return other
+    if ours.state == theirs.state or (ours.state in REFUND_ENDED and theirs.state == "failed"):
+        return None
+    return _differs("refund", "status", ours, theirs, "settle" if ours.state in REFUND_OPEN else "set_aside")
+
+
+def dispute(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
+    """Where our dispute and the provider's part."""
+    if theirs is None:
+        return None if ours is None else _differs("dispute", "missing_there", ours, None, "set_aside")
+    if ours is None:
+        return _differs("dispute", "missing_here", None, theirs, "take" if theirs.known else "set_aside")
+    if (other := _contents("dispute", ours, theirs)) is not None:
+        return other
+    if ours.state == theirs.state:
+        return None
+    news = judge_dispute(_dispute_state(ours.state), _dispute_state(theirs.state)) == "apply"
+    return _differs("dispute", "status", ours, theirs, "take" if news else "set_aside")
+
+
+JUDGES = {"charge": charge, "refund": refund, "dispute": dispute}
+
+
+def digest(found: Difference) -> str:
+    """The same while both sides stay as they are."""
+    return canonical.digest([found.noun, found.kind, found.name, _plain(found.ours), _plain(found.theirs), found.fix])
+
+
+def _one_sided(noun: Noun, ours: Ours | None, theirs: Theirs | None, under_way: frozenset[str]) -> Difference | None:
+    if ours is None:
+        moved = theirs is not None and theirs.state != "failed"
+        return _differs(noun, "missing_here", None, theirs, "set_aside") if moved else None
+    if ours.state in under_way:  # a lost request: the same intent again, under the same key
+        return _differs(noun, "missing_there", ours, None, "ask_again")
+    return _differs(noun, "missing_there", ours, None, "set_aside") if ours.state == "succeeded" else None
+
+
+def _contents(noun: Noun, ours: Ours, theirs: Theirs) -> Difference | None:
+    """Another amount or another object under our key is for a person, whatever the states are."""
+    if ours.amount != theirs.amount and not (ours.state == theirs.state == "failed"):
+        return _differs(noun, "amount", ours, theirs, "set_aside")
+    if ours.ref and ours.ref != theirs.ref:
+        return _differs(noun, "reference", ours, theirs, "set_aside")
+    return None
+
+
+def _differs(noun: Noun, kind: Kind, ours: Ours | None, theirs: Theirs | None, fix: Fix) -> Difference:
+    name = ours.name if ours is not None else theirs.ref if theirs is not None else ""
+    return Difference(
+        noun=noun,
+        kind=kind,
+        name=name,
+        key=theirs.key if theirs is not None else name,
+        ours=None if ours is None else ours.facts,
+        theirs=None if theirs is None else theirs.facts,
+        fix=fix,
+        safe=fix != "set_aside",
+    )
+
+
+def _dispute_state(state: str) -> DisputeState:
+    return next(known for known in get_args(DisputeState) if known == state)
+
+
+def _plain(facts: Facts | None) -> list[object] | None:
+    return None if facts is None else [facts.state, facts.amount.amount, facts.amount.currency, facts.ref]

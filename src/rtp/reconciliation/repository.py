@@ -1,0 +1,202 @@
+"""Every query of reconciliation: ours set by set, and what runs found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest, page_of
+from rtp.kit import ids
+from rtp.kit.money import Money
+from rtp.operations import Page
+from rtp.reconciliation import policy
+from rtp.reconciliation.model import runs, set_aside
+from rtp.reconciliation.policy import Ours
+from rtp.reconciliation.schemas import Difference, Look, Noun, Run, RunLine
+
+PREFIX: dict[Noun, str] = {"charge": "pay", "refund": "rfd", "dispute": "dsp"}
+_COLUMNS: dict[Noun, str] = {
+    "charge": """
+        SELECT p.id, p.state, CASE p.state WHEN 'succeeded' THEN p.captured ELSE p.amount END AS amount, p.currency,
+            coalesce(p.provider_ref, '') AS ref, coalesce(p.settled_at, p.created_at) AS touched_at
+        FROM payments p WHERE p.provider = :provider
+    """,
+    "refund": """
+        SELECT r.id, r.state, r.amount, r.currency, coalesce(r.provider_ref, '') AS ref,
+            coalesce(r.settled_at, r.decided_at, r.created_at) AS touched_at
+        FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.provider = :provider
+    """,
+    "dispute": """
+        SELECT d.id, d.state, d.amount, d.currency, d.provider_ref AS ref,
+            coalesce(d.closed_at, d.answered_at, d.created_at) AS touched_at
+        FROM disputes d WHERE d.provider = :provider
+    """,
+}
+_ALIAS: dict[Noun, str] = {"charge": "p", "refund": "r", "dispute": "d"}
+_BUSY = text(
+    """
+    SELECT args ->> :argument AS name FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing') AND args ->> :argument = ANY(:names) AND task_name = ANY(:jobs)
+    UNION
+    SELECT about FROM webhooks_received WHERE about = ANY(:names)
+        AND (state = 'received' OR (state = 'failed' AND next_attempt_at IS NOT NULL))
+    """
+)
+_JOBS: dict[Noun, tuple[str, list[str]]] = {
+    "charge": ("payment", ["payments.submit", "payments.reconcile"]),
+    "refund": ("refund", ["refunds.submit", "refunds.reconcile"]),
+    "dispute": ("dispute", ["disputes.answer"]),
+}
+
+
+async def named(frame: Frame, noun: Noun, provider: str, names: Sequence[str]) -> dict[str, Ours]:
+    """Ours by the provider's key for them, which is our id; disputes by the provider's reference."""
+    alias = _ALIAS[noun]
+    if noun == "dispute":
+        query = f"{_COLUMNS[noun]} AND d.provider_ref = ANY(:names)"
+        rows = await frame.all(text(query), {"provider": provider, "names": list(names)})
+    else:
+        wanted = [parsed for name in names if (parsed := _parsed(PREFIX[noun], name))]
+        query = f"{_COLUMNS[noun]} AND {alias}.id = ANY(:names)"
+        rows = await frame.all(text(query), {"provider": provider, "names": wanted})
+    found = await _busy(frame, noun, [_to_ours(noun, row) for row in rows])
+    return {one.ref if noun == "dispute" else one.name: one for one in found}
+
+
+async def after(
+    frame: Frame, noun: Noun, provider: str, *, since: datetime, until: datetime, after: str, limit: int
+) -> list[Ours]:
+    """The next of ours, by id, that were made in a span."""
+    alias = _ALIAS[noun]
+    query = f"""
+        {_COLUMNS[noun]} AND {alias}.created_at >= :since AND {alias}.created_at < :until AND {alias}.id > :after
+        ORDER BY {alias}.id LIMIT :limit
+    """
+    last = ids.parse(PREFIX[noun], after) if after else UUID(int=0)
+    given = {"provider": provider, "since": since, "until": until, "after": last, "limit": limit}
+    return await _busy(frame, noun, [_to_ours(noun, row) for row in await frame.all(text(query), given)])
+
+
+async def _busy(frame: Frame, noun: Noun, found: list[Ours]) -> list[Ours]:
+    """Mark those that a job or an event is about to move."""
+    if not found:
+        return found
+    argument, jobs = _JOBS[noun]
+    given = {"argument": argument, "jobs": jobs, "names": [one.name for one in found]}
+    busy = {row.name for row in await frame.all(_BUSY, given)}
+    return [msgspec.structs.replace(one, busy=True) if one.name in busy else one for one in found]
+
+
+async def payments_among(frame: Frame, provider: str, keys: Iterable[str]) -> set[str]:
+    """Of these keys, those that are payments of ours which were captured."""
+    wanted = [found for key in keys if (found := _parsed("pay", key))]
+    query = text("SELECT id FROM payments WHERE provider = :provider AND id = ANY(:ids) AND state = 'succeeded'")
+    return {ids.show("pay", row.id) for row in await frame.all(query, {"provider": provider, "ids": wanted})}
+
+
+def _to_ours(noun: Noun, row: Row[Any]) -> Ours:
+    return Ours(
+        name=ids.show(PREFIX[noun], row.id),
+        state=row.state,
+        amount=Money(row.amount, row.currency),
+        ref=row.ref,
+        touched_at=row.touched_at,
+    )
+
+
+def _parsed(prefix: str, key: str) -> UUID | None:
+    try:
+        return ids.parse(prefix, key)
+    except ids.WrongId:
+        return None
+
+
+async def set_aside_digests(frame: Frame, provider: str, found: Sequence[Difference]) -> set[str]:
+    """Digests of what was set aside under these names."""
+    query = select(set_aside.c.digest).where(
+        set_aside.c.provider == provider, set_aside.c.name.in_([one.name for one in found])
+    )
+    return {row.digest for row in await frame.all(query)}
+
+
+async def put_aside(frame: Frame, provider: str, found: Difference) -> None:
+    """Keep a difference for a person."""
+    values = {
+        "digest": policy.digest(found),
+        "difference": msgspec.to_builtins(found, enc_hook=str),
+        "set_aside_by": frame.principal.id,
+        "created_at": frame.now,
+    }
+    query = upsert(set_aside).values(id=frame.ids.uuid(), provider=provider, noun=found.noun, name=found.name, **values)
+    await frame.execute(query.on_conflict_do_update(index_elements=["provider", "noun", "name"], set_=values))
+
+
+async def add(frame: Frame, kind: str, look: Look, *, left_open: int) -> Run:
+    """Keep what a run found."""
+    row = await frame.execute(
+        insert(runs)
+        .values(
+            id=frame.ids.uuid(),
+            provider=look.provider,
+            kind=kind,
+            since=look.since,
+            until=look.until,
+            charges=look.charges,
+            refunds=look.refunds,
+            disputes=look.disputes,
+            found=look.found,
+            left_open=left_open,
+            set_aside=look.set_aside,
+            differences=msgspec.to_builtins(look.differences, enc_hook=str),
+            started_by=frame.principal.id,
+            created_at=frame.now,
+        )
+        .returning(runs)
+    )
+    return _to_run(row.one())
+
+
+async def find(frame: Frame, run_id: UUID) -> Run | None:
+    """The run with this id."""
+    row = await frame.first(select(runs).where(runs.c.id == run_id))
+    return None if row is None else _to_run(row)
+
+
+async def newest(frame: Frame, count: int = 1) -> list[RunLine]:
+    """The last runs of any kind, newest first."""
+    query = select(runs).order_by(runs.c.id.desc()).limit(count)
+    return [_to_line(row) for row in await frame.all(query)]
+
+
+async def page(frame: Frame, page: PageRequest) -> Page[RunLine]:
+    """One page of runs."""
+    return await page_of(
+        frame,
+        page,
+        select(runs),
+        key=runs.c.id,
+        sorts={"created_at": runs.c.id},
+        default="-created_at",
+        time=runs.c.created_at,
+        build=_to_line,
+    )
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    same = {name: getattr(row, name) for name in RunLine.__struct_fields__ if name not in {"id", "state"}}
+    return {"id": ids.show("rec", row.id), "state": "differs" if row.left_open else "equal", **same}
+
+
+def _to_line(row: Row[Any]) -> RunLine:
+    return RunLine(**_fields(row))
+
+
+def _to_run(row: Row[Any]) -> Run:
+    return Run(**_fields(row), differences=msgspec.convert(row.differences, list[Difference]))

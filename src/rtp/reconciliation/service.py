@@ -1,0 +1,63 @@
+"""Use cases of reconciliation: keep what a run found, and show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from rtp.db.frame import Frame
+from rtp.db.listing import PageRequest
+from rtp.kit import ids
+from rtp.operations import Page
+from rtp.reconciliation import policy, repository
+from rtp.reconciliation.errors import ReconcileRunNotFound
+from rtp.reconciliation.schemas import Difference, Look, Run, RunLine
+
+LATEST = policy.LATEST
+
+
+async def keep_look(frame: Frame, look: Look) -> Run:
+    """Keep what a look found; differences that the run before did not have are an event."""
+    before = await last(frame)
+    earlier = (await show(frame, before.id)).differences if before is not None else []
+    known = {policy.digest(one) for one in earlier}
+    run = await repository.add(frame, "look", look, left_open=look.found)
+    if any(policy.digest(one) not in known for one in look.differences):
+        frame.record("reconciliation.differs", run.id, 0, after=structs.replace(run, differences=run.differences[:20]))
+    return run
+
+
+async def keep_mend(frame: Frame, planned: Look, done: Sequence[Difference]) -> Run:
+    """Keep what became of each difference of a plan."""
+    left = sum(one.outcome in {"open", "refused"} for one in done) + planned.left_out
+    aside = planned.set_aside + sum(one.outcome == "set_aside" for one in done)
+    look = structs.replace(planned, differences=list(done), set_aside=aside)
+    run = await repository.add(frame, "mend", look, left_open=left)
+    frame.record("reconciliation.mended", run.id, 0, after=structs.replace(run, differences=run.differences[:20]))
+    return run
+
+
+async def show(frame: Frame, key: str) -> Run:
+    """A run with its differences.
+
+    Raises: ReconcileRunNotFound.
+    """
+    try:
+        found = await repository.find(frame, ids.parse("rec", key))
+    except ids.WrongId as error:
+        raise ReconcileRunNotFound(key=key) from error
+    if found is None:
+        raise ReconcileRunNotFound(key=key)
+    return found
+
+
+async def page(frame: Frame, page: PageRequest) -> Page[RunLine]:
+    """One page of runs, newest first."""
+    return await repository.page(frame, page)
+
+
+async def last(frame: Frame) -> RunLine | None:
+    """The last run, of whatever kind; None before the first."""
+    found = await repository.newest(frame)
+    return found[0] if found else None
