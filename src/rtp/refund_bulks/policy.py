@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -18,6 +19,9 @@ from rtp.refunds.errors import RefundCurrencyDiffers, RefundExceedsCaptured
 
 LIFETIME = timedelta(hours=24)
 """A plan is looked through by people, so it lives longer than a dry run; a payment that changes ends it earlier."""
+
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+"""No exponents, signs or separators: in a file of money each is more likely a mistake."""
 
 CHUNK = 50
 """Rows issued in one transaction: well below the two seconds that one may take."""
@@ -66,6 +70,8 @@ def asked(row: BulkRow, payment: Payment) -> Money | None:
 def _parsed(number: str, currency: str) -> Money:
     if currency not in EXPONENTS:
         raise RowAmountUnclear(amount=number, why=f"{currency!r} is no currency")
+    if not _NUMBER.fullmatch(number):
+        raise RowAmountUnclear(amount=number, why="it is not a number such as 25.00")
     try:
         return Money.parse(number, currency)
     except ValueError as error:
