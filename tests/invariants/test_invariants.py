@@ -23,7 +23,6 @@ from rtp.kit.money import Money
 from rtp.meta import checks
 from rtp.meta.schemas import Check
 from rtp.payments import jobs as payment_jobs
-from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
 from rtp.permissions import LOCAL_OWNER
 from rtp.products import catalog

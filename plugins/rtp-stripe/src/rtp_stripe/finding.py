@@ -1,0 +1,111 @@
+"""Finding what was made under a key of ours, which stands in the object's metadata.
+
+Stripe's search would find it at once, but lags behind its writes by up to a minute and more; lists do not. So a list is
+read from the instant on that is in the key itself (a UUIDv7), or of the last 30 days for a key that has none.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from rtp.kit import ids
+from rtp.payments.ports import ProviderCharge, ProviderRefund
+from rtp_stripe import failures, objects
+from rtp_stripe.calls import LATEST, Calls, Fields, fields
+
+KEY = re.compile(r"[!-~]{1,255}")
+PAGE = 100
+EARLIER_SECONDS = 600.0
+"""How far Stripe's clock may be behind the one that made a key."""
+WINDOW_SECONDS = 30 * 86_400.0
+
+
+async def charge_by_key(calls: Calls, key: str) -> ProviderCharge | None:
+    """The charge made under a key."""
+    found = await intent_by_key(calls, key)
+    return objects.charge(found) if found else None
+
+
+async def intent_by_key(calls: Calls, key: str) -> Fields | None:
+    """The PaymentIntent made under a key."""
+    listed = await intents(calls, begin_of(calls, key))
+    return next((one for one in listed if _key(one) == key), None)
+
+
+async def refund_by_key(calls: Calls, key: str) -> ProviderRefund | None:
+    """The refund made under a key; what Stripe turned down it has not kept."""
+    listed = await _refunds(calls, begin_of(calls, key))
+    return next((objects.refund(one) for one in listed if _key(one) == key), None)
+
+
+async def charges(calls: Calls, since: datetime) -> list[ProviderCharge]:
+    """All charges since an instant."""
+    listed = await intents(calls, since.timestamp())
+    return [objects.charge(one) for one in listed if objects.is_business(one)]
+
+
+async def refunds(calls: Calls, since: datetime) -> list[ProviderRefund]:
+    """All refunds since an instant."""
+    return [objects.refund(one) for one in await _refunds(calls, since.timestamp())]
+
+
+async def refunds_of(calls: Calls, intent: str) -> list[ProviderRefund]:
+    """All refunds of one PaymentIntent."""
+    with failures.reading():
+        page = await calls.client.v1.refunds.list_async({"payment_intent": intent, "limit": PAGE})
+        return [objects.refund(fields(one)) async for one in page.auto_paging_iter()]
+
+
+async def intents(calls: Calls, since: float) -> list[Fields]:
+    """All PaymentIntents since an instant, oldest first."""
+    asked: Any = window(calls, since) | {"expand": [f"data.{LATEST}"]}
+    with failures.reading():
+        page = await calls.client.v1.payment_intents.list_async(asked)
+        return in_order(calls, since, [fields(one) async for one in page.auto_paging_iter()])
+
+
+def window(calls: Calls, since: float) -> dict[str, Any]:
+    """The parameters of a list since an instant; Stripe's instants are whole seconds."""
+    created: dict[str, Any] = {"created": {"gte": math.floor(since)}} if calls.dialect.filters else {}
+    return {"limit": PAGE} | created
+
+
+def in_order(calls: Calls, since: float, listed: list[Fields]) -> list[Fields]:
+    """Oldest first; within a second in the order in which they were made."""
+    made = listed[::-1] if calls.dialect.newest_first else listed
+    return sorted((one for one in made if one["created"] >= math.floor(since)), key=lambda one: int(one["created"]))
+
+
+def surely_new(calls: Calls, key: str) -> bool:
+    """Whether Stripe still knows the key by itself, if it ever saw it; else what it made has to be looked for."""
+    made = _made_at(key)
+    return made is not None and 0 <= calls.clock() - made < calls.dialect.keys_kept
+
+
+def begin_of(calls: Calls, key: str) -> float:
+    """The instant from which on an object with this key can be."""
+    made = _made_at(key)
+    return calls.clock() - WINDOW_SECONDS if made is None else made - EARLIER_SECONDS
+
+
+async def _refunds(calls: Calls, since: float) -> list[Fields]:
+    asked: Any = window(calls, since)
+    with failures.reading():
+        page = await calls.client.v1.refunds.list_async(asked)
+        return in_order(calls, since, [fields(one) async for one in page.auto_paging_iter()])
+
+
+def _key(thing: Fields) -> str:
+    return str((thing.get("metadata") or {}).get(objects.KEY, ""))
+
+
+def _made_at(key: str) -> float | None:
+    """When a key of ours was made, in seconds since 1970."""
+    prefix = key.partition("_")[0]
+    try:
+        return datetime.fromtimestamp((ids.parse(prefix, key).int >> 80) / 1000, UTC).timestamp()
+    except (ids.WrongId, KeyError):
+        return None
