@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import UNSET
 
+from rtp.errors import ExitCode
 from rtp.users import schemas
 from rtp.users.schemas import CreateNote, CreateUser, Note, UpdateUser, User, UserDetail, UserStatus
 from rtp_commands import arguments
@@ -44,6 +45,23 @@ def show(call: Call, user: arguments.User) -> UserDetail:
         rtp users show ada@example.com -o json
     """
     return call.read(schemas.SHOW, user=user)
+
+
+@app.command()
+@read(schemas.DIAGNOSE, exit_codes=(int(ExitCode.CHECK_FAILED), int(ExitCode.NOT_JUDGED)))
+def diagnose(call: Call, user: arguments.User) -> Result:
+    """Find out why a member has no access: from the provider's record to the entitlement, link by link.
+
+    Ends with 10 and names the first link that broke, with the command that mends it.
+
+    Examples:
+        rtp users diagnose ada@example.com
+        rtp users diagnose ada@example.com -o json
+    """
+    found = call.read(schemas.DIAGNOSE, user=user)
+    code = {"ok": ExitCode.OK, "broken": ExitCode.CHECK_FAILED, "unknown": ExitCode.NOT_JUDGED}[found.state]
+    said = f"The first link that broke: {found.broken}. " if found.broken else ""
+    return Result(found, code, said=said + (f"Next: {found.command}" if found.command else ""))
 
 
 @app.command()

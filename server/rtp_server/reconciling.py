@@ -21,7 +21,7 @@ from rtp.db.frame import Frame
 from rtp.db.listing import instant_of
 from rtp.kit import trace
 from rtp.kit.trace import Trace
-from rtp.payments import http_provider
+from rtp.payments import provider as providers
 from rtp.permissions import WORKER, Principal
 from rtp.reconciliation import mending, service
 from rtp.reconciliation.comparing import Comparison
@@ -60,7 +60,7 @@ async def _comparison(state: State, wanted: RunReconcile, principal: Principal, 
     now: datetime = state.frames.clock.now()
     since = instant_of("since", wanted.since, now)
     reading = partial(state.frames.reading, operation=CHECK.id, principal=principal, trace=of)
-    provider = http_provider.connect(state.settings)
+    provider = providers.connect(state.settings, state.additions.providers)
     try:
         if wanted.provider not in {"", provider.name}:
             raise ReconcileProviderUnknown(provider=repr(wanted.provider), known=provider.name)

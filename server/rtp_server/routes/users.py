@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar.params import QueryParameter
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
+from rtp.kit import trace
 from rtp.operations import Page
+from rtp.payments import provider
+from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
+from rtp.permissions import WORKER
+from rtp.users import diagnose as diagnosing
 from rtp.users import finding, importing, schemas, service, support
-from rtp.users.schemas import CreateNote, CreateUser, ImportResult, Note, UpdateUser, User, UserDetail, UserStatus
+from rtp.users.schemas import (
+    CreateNote,
+    CreateUser,
+    Diagnosis,
+    ImportResult,
+    Note,
+    UpdateUser,
+    User,
+    UserDetail,
+    UserStatus,
+)
 from rtp_server.operation import operation
+from rtp_server.state import State
 
 Search = Annotated[
     str,
@@ -50,6 +66,22 @@ async def show(frame: Frame, user: str) -> UserDetail:
     return await support.show(frame, user)
 
 
+@operation(schemas.DIAGNOSE)
+async def diagnose(state: State, user: str) -> Diagnosis:
+    """Find the first link that broke between the provider and a member's access; the provider is asked as well."""
+    about: dict[str, Any] = {"operation": schemas.DIAGNOSE.id, "principal": WORKER, "trace": trace.start()}
+    async with state.frames.reading(**about) as frame:
+        found, known = await diagnosing.gather(frame, user)
+    try:
+        opened = provider.connect(state.settings, state.additions.providers)
+    except (ProviderUnavailable, ProviderNotKnown) as error:
+        return diagnosing.judge(found, diagnosing.silent(known, error.message))
+    try:
+        return diagnosing.judge(found, await diagnosing.ask(opened, known))
+    finally:
+        await opened.close()
+
+
 @operation(schemas.UPDATE)
 async def update(frame: Frame, user: str, data: UpdateUser) -> User:
     """Change a member's e-mail, name or zone."""
@@ -80,4 +112,4 @@ async def import_users(frame: Frame, data: bytes) -> ImportResult:
     return await importing.import_batch(frame, data)
 
 
-HANDLERS = (create, list_users, export, show, update, suspend, restore, note, import_users)
+HANDLERS = (create, list_users, export, show, diagnose, update, suspend, restore, note, import_users)

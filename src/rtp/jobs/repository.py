@@ -88,6 +88,20 @@ async def requeue(frame: Frame, job_id: int) -> None:
     await frame.execute(text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id})
 
 
+_DEAD_ABOUT = text(
+    """
+    SELECT id FROM procrastinate_jobs WHERE status = 'failed' AND args ->> 'payment' = :payment
+    ORDER BY id DESC LIMIT 1
+    """
+)
+
+
+async def dead_about(frame: Frame, payment: str) -> int | None:
+    """The newest job about a payment that gave up."""
+    row = await frame.first(_DEAD_ABOUT, {"payment": payment})
+    return None if row is None else int(row.id)
+
+
 _HASTEN = text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo'")
 _HELD = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status IN ('todo', 'doing') LIMIT 1")
 

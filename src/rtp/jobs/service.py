@@ -35,6 +35,12 @@ async def heartbeat_age_seconds(frame: Frame) -> float | None:
     return await repository.heartbeat_age_seconds(frame)
 
 
+async def dead_about(frame: Frame, payment: str) -> str:
+    """The id of the newest job about a payment that gave up; empty when there is none."""
+    found = await repository.dead_about(frame, payment)
+    return "" if found is None else f"job_{found}"
+
+
 async def retry(frame: Frame, key: str) -> Job:
     """Put a dead job back into its queue; its effects stay once-only.
 

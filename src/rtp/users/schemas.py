@@ -128,10 +128,47 @@ class ImportResult(Struct, kw_only=True):
     refused: list[RefusedRow]
 
 
+LinkName = Literal["provider", "webhook", "payment", "subscription", "entitlement"]
+LinkState = Literal["ok", "broken", "unknown"]
+
+
+class Link(Struct, kw_only=True):
+    """One link of a chain: what was found there, and the command that mends or shows it."""
+
+    name: LinkName
+    state: LinkState
+    what: str
+    id: str
+    command: str
+
+
+class Chain(Struct, kw_only=True):
+    """From the provider's record to the entitlement, for one product; `broken` is the first link that broke."""
+
+    subscription_id: str | None
+    product: str
+    state: LinkState
+    broken: LinkName | None
+    command: str
+    links: list[Link]
+
+
+class Diagnosis(Struct, kw_only=True):
+    """Why a member has what they paid for, or has not: the first link that broke, and the command that mends it."""
+
+    user_id: str
+    email: str
+    state: LinkState
+    broken: LinkName | None
+    command: str
+    chains: list[Chain]
+
+
 CREATE = write("users.create", "POST", "/users", User, body=CreateUser, status=201)
 LIST = listing("users.list", "/users", User)
 EXPORT = listing("users.export", "/users/export", User)
 SHOW = read("users.show", "/users/{user}", UserDetail)
+DIAGNOSE = read("users.diagnose", "/users/{user}/diagnosis", Diagnosis)
 UPDATE = write("users.update", "PATCH", "/users/{user}", User, body=UpdateUser)
 SUSPEND = write("users.suspend", "POST", "/users/{user}/suspend", User)
 RESTORE = write("users.restore", "POST", "/users/{user}/restore", User)
