@@ -6,6 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how long an example takes is the machine's business, not the property's
+settings.register_profile("rtp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rtp")
 
 SUITES = ("races", "kills", "mutants", "experiments", "install", "fuzz")
 SERVERS = {"services"}

@@ -28,6 +28,7 @@ FAST = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_wal_size": "128MB",  # the files may lie in memory
+    "autovacuum": "off",  # a clone is gone before it is worth it, and a vacuum holds up every relay's horizon
     "max_connections": "300",
     "idle_in_transaction_session_timeout": "120s",  # a machine under load may pause a test that holds a frame
 }
