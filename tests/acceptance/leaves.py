@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtp.testing import filled_bulks, filled_refunds, filled_webhooks
+from rtp.testing import filled_bulks, filled_disputes, filled_refunds, filled_webhooks
 from rtp.testing.filled import ADA, Filled
 from rtp.testing.instance import RTP, clean_environment
 from rtp_commands import tree
@@ -79,6 +79,8 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp subscriptions renew": sub,
     "rtp payment-methods add": lambda filled: {ADA: filled.member()},
     "rtp payment-methods remove": lambda filled: {"pm_": filled.method()},
+    "rtp disputes evidence": lambda filled: {"dsp_": filled_disputes.dispute(filled)},
+    "rtp disputes accept": lambda filled: {"dsp_": filled_disputes.dispute(filled)},
     "rtp sandbox dispute": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds bulk plan": lambda filled: {"refunds.csv": filled_bulks.file(filled)},

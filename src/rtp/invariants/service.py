@@ -14,8 +14,10 @@ from rtp.invariants.schemas import Finding, LastReport, MoneyReport
 from rtp.ledger import service as ledger
 from rtp.payments.errors import ProviderRefused, ProviderUnavailable
 from rtp.payments.ports import PaymentProvider, ProviderCharge, ProviderRefund
+from rtp.reconciliation import service as reconciliation
 
 RECORD = "provider record"
+RECONCILED = "reconciliation"
 LATEST = policy.LATEST
 
 
@@ -48,6 +50,7 @@ async def examine(frame: Frame, record: Record) -> MoneyReport:
         await _record(frame, record),
         *[await repository.judge(frame, rule) for rule in RULES],
         await _unasked(frame),
+        await _reconciled(frame),
         await _consumers(frame),
     ]
     return MoneyReport(state=policy.worst(checks), at=frame.now, checks=checks)
@@ -107,6 +110,19 @@ async def _unasked(frame: Frame) -> Finding:
     broken = [key for noun in repository.PREFIX for key in await repository.unasked(frame, noun)]
     held = "whatever has no outcome yet is going to be asked about"
     return policy.finding("unknown outcomes", broken, held=held, fix="rtp refunds list --state unknown")
+
+
+async def _reconciled(frame: Frame) -> Finding:
+    """What the last comparison of both whole records left open; it is made each night."""
+    run = await reconciliation.last(frame)
+    if run is None:
+        return policy.finding(RECONCILED, [], held="both records are compared each night; not yet", fix="")
+    if not run.left_open and run.created_at < frame.now - reconciliation.LATEST:
+        what = f"not compared since {run.created_at:%Y-%m-%d %H:%M} UTC"
+        return Finding(name=RECONCILED, state="warning", count=0, detail=what, examples=[], fix="rtp reconcile run")
+    held = f"charges {run.charges}, refunds {run.refunds}, disputes {run.disputes}: equal here and there"
+    command = f"rtp reconcile show {run.id}"
+    return policy.finding(RECONCILED, [run.id] if run.left_open else [], count=run.left_open, held=held, fix=command)
 
 
 async def _consumers(frame: Frame) -> Finding:

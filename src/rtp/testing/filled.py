@@ -39,7 +39,7 @@ from rtp.staff import schemas as staff
 from rtp.staff.schemas import CreateStaff
 from rtp.subscriptions import schemas as subscriptions
 from rtp.subscriptions.schemas import CreateSubscription
-from rtp.testing import filled_webhooks
+from rtp.testing import filled_disputes, filled_webhooks
 from rtp.testing.instance import RunningInstance, running
 from rtp.tokens import schemas as tokens
 from rtp.tokens.schemas import CreateToken
@@ -238,7 +238,7 @@ def fill(to: Filled, examples: Path) -> None:
         "whr": to.webhook(),
         "we": (endpoint := filled_webhooks.endpoint(to)), "whd": filled_webhooks.delivery(to, endpoint),
         "stf": to.write(staff.CREATE, CreateStaff(email=to.e_mail(), name="Grace", role="viewer")).id,
-        "op": to.platform.json("history")[0]["id"],
+        "op": to.platform.json("history")[0]["id"], "dsp": filled_disputes.dispute(to), "rec": filled_disputes.run(to),
         "run": to.write(chaos.RECORD, RecordRun(name="valkey-gone", verdict="held")).id,
         "prod": to.client.read(products.SHOW, product="day-trading-room").id,
         "price": to.client.read(products.SHOW_PRICE, price=PRICE).id,

@@ -13,6 +13,7 @@ from rtp.events import service as events
 from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
 from rtp.ledger import service as ledger
+from rtp.reconciliation import service as reconciliation
 from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp.today import repository
@@ -31,11 +32,13 @@ async def show(frame: Frame) -> Today:
     lag = await events.lag(frame)
     stuck, late = await sagas.waiting(frame)
     breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
+    compared = await reconciliation.last(frame)
     objections, due = await disputes.unanswered(frame, DISPUTES)
     urgent = [
         ("disputes to answer", objections, "rtp disputes list --state needs_response --sort due_by"),
         ("the ledger does not hold", int(verdict.state == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
+        ("differences with the provider", compared.left_open if compared else 0, "rtp reconcile run --dry-run"),
         ("sagas that are stuck or late", stuck + late, "rtp sagas list --state stuck"),
         ("circuit breakers that are open", breakers_open, "rtp breakers list --circuit open"),
     ]
