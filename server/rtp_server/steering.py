@@ -61,7 +61,7 @@ async def dispute(state: State, asked: Asked) -> Done:
     options: dict[str, Any] = {"operation": asked.endpoint.operation.id, "principal": asked.principal}
     async with state.frames.reading(trace=asked.trace, **options) as frame:
         payment = await payments.find(frame, asked.arguments["payment"])
-    key = f"dispute:{asked.key or uuid4()}"
+    key = asked.key or str(uuid4())
     async with service.provider(state.settings) as sandbox:
         if asked.dry_run or asked.plan:
             outcome = _opened(payment.user_id, await _disputed(sandbox, asked, payment, key, dry_run=True))

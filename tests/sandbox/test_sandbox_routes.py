@@ -154,3 +154,23 @@ async def test_on_prod_the_sandbox_is_neither_shown_nor_steered(settings: Settin
             refused = await api.request(method, path, json=body)
             assert (refused.status_code, refused.json()["code"]) == (403, "sandbox_not_on_prod"), path
     assert await provider.control() == Control()
+
+
+@pytest.mark.parametrize(
+    "body,headers,status,code",
+    [
+        ({"amount": 100, "currency": "ZZZ"}, {}, 422, "dispute_not_opened"),
+        ({"amount": 100, "currency": "EUR"}, {}, 422, "dispute_not_opened"),
+        ({"amount": 2**53}, {}, 422, "dispute_not_opened"),
+        ({"amount": 10_001}, {}, 422, "dispute_not_opened"),
+        ({}, {"Idempotency-Key": "k" * 255}, 200, None),
+    ],
+    ids=["no-currency", "another-currency", "too-large-a-number", "more-than-was-taken", "the-longest-key"],
+)
+async def test_a_dispute_that_cannot_be_is_refused_as_documented_and_the_longest_key_is_taken(
+    api: httpx.AsyncClient, provider: HttpProvider, frames: Frames, body: dict[str, object],
+    headers: dict[str, str], status: int, code: str | None,
+) -> None:  # fmt: skip
+    payment = await money.captured_payment(frames, provider, payment_jobs.JOBS)
+    answer = await api.post(f"/v1/sandbox/payments/{payment.id}/dispute", json=body, headers=headers)
+    assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text

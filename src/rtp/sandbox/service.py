@@ -10,7 +10,7 @@ from rtp.db.listing import PageRequest, instant_of, page_of_items
 from rtp.kit.money import Money
 from rtp.operations import Page
 from rtp.payments import http_provider
-from rtp.payments.errors import ProviderRefused
+from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused, ProviderUnavailable
 from rtp.payments.http_provider import HttpProvider
 from rtp.payments.schemas import Payment
 from rtp.sandbox.errors import DisputeNotOpened, PaymentNotCharged, SandboxNotOnProd
@@ -64,13 +64,17 @@ async def dispute(
 ) -> SandboxDispute:
     """Let the cardholder object to a payment; a dry run only says to how much of it.
 
-    Raises: PaymentNotCharged, DisputeNotOpened.
+    Raises: PaymentNotCharged, DisputeNotOpened, ProviderUnavailable: whoever repeats it under its key opens one.
     """
-    amount = None if request.amount is None else Money(request.amount, request.currency or payment.amount.currency)
     try:
+        amount = Money(request.amount, request.currency or payment.amount.currency) if request.amount else None
         opened = await sandbox.open_dispute(key, payment.id, request.reason, amount, dry_run=dry_run)
     except ProviderRefused as refused:
         raise DisputeNotOpened(key=payment.id, why=refused.params["why"]) from refused
+    except ValueError as error:  # no currency, or more than money can be
+        raise DisputeNotOpened(key=payment.id, why=error) from error
+    except ProviderOutcomeUnknown as unknown:
+        raise ProviderUnavailable(why=unknown.params["why"]) from unknown
     if opened is None:
         raise PaymentNotCharged(key=payment.id)
     return SandboxDispute(payment=payment.id, amount=opened.amount, reason=opened.reason, state=opened.state)
