@@ -59,6 +59,7 @@ async def once(frames: Frames, consumers: Sequence[Consumer]) -> int:
         try:
             async with frames.writing(operation=operation, principal=WORKER, trace=trace.start()) as frame:
                 total += await _deliver(frame, consumer, xid, seq)
+            failpoints.reach("relay.after_commit")
         except RtpError as error:
             failed = error
     if failed is not None:
@@ -67,6 +68,7 @@ async def once(frames: Frames, consumers: Sequence[Consumer]) -> int:
 
 
 async def _deliver(frame: Frame, consumer: Consumer, xid: int, seq: int) -> int:
+    failpoints.reach("relay.before_delivery")
     delivered = await relay.deliver(frame, consumer, xid, seq)
     failpoints.reach("relay.after_delivery")
     return delivered

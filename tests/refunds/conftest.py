@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,12 @@ import pytest
 
 from rtp.db.frames import Frames
 from rtp.kit.clock import FixedClock
+from rtp.payments.http_provider import HttpProvider
+from rtp.settings import Settings
+from rtp.testing.provider import Sandbox
+from rtp.testing.provider import running as sandbox_running
 from tests.refunds.desk import Desk, Forgetful
+from tests.refunds.workers import Workers
 
 
 @pytest.fixture
@@ -22,3 +28,23 @@ async def desk(api: httpx.AsyncClient, app: Any, frames: Frames) -> AsyncIterato
     frames.clock = app.state.frames.clock = clock
     async with AsyncExitStack() as stack:
         yield Desk(api=api, frames=frames, clock=clock, provider=Forgetful(clock), open=stack, app=app)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with sandbox_running(tmp_path / "provider") as started:
+        yield started
+
+
+@pytest.fixture
+async def provider(sandbox: Sandbox) -> AsyncIterator[HttpProvider]:
+    adapter = HttpProvider(sandbox.url, sandbox.token)
+    yield adapter
+    await adapter.close()
+
+
+@pytest.fixture
+def worker(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(settings, sandbox, tmp_path / "worker.log")
+    yield made
+    made.end()

@@ -5,100 +5,33 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
 
 from rtp.client import Client, Target
 from rtp.db.frames import Frames
 from rtp.payments.http_provider import HttpProvider
 from rtp.payments.schemas import Payment
 from rtp.refund_bulks import schemas
-from rtp.settings import Settings
 from rtp.subscriptions import schemas as subscriptions
 from rtp.testing import money
 from rtp.testing.instance import RTP, RunningInstance, running
-from rtp.testing.provider import Sandbox
-from rtp.testing.provider import running as sandbox_running
 from rtp.testing.servers import Cloned
 from rtp.users import schemas as users
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
 from tests.refunds.test_kills import CATALOG, eventually, kill, provider_refunds
+from tests.refunds.workers import Workers, comes_to_hold, release_sleepers
 
-WORKER = "import asyncio; from rtp.settings import load; from rtp_server.worker import run; asyncio.run(run(load()))"
-SECONDS = 180.0
 PER_PAYMENT = 20
 Effects = Counter[tuple[str, int]]
-
-
-class Worker:
-    """A worker process of its own on the test's database, which can be told where to die."""
-
-    def __init__(self, settings: Settings, sandbox: Sandbox, log: Path) -> None:
-        self.env = os.environ | {
-            "RTP_HOME": settings.home,
-            "RTP_DATABASE_URL": settings.database_url,
-            "RTP_REDIS_URL": settings.redis_url,
-            "RTP_PROVIDER_URL": sandbox.url,
-            "RTP_PROVIDER_TOKEN": sandbox.token,
-        }
-        self.log = log
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, failpoint: str = "") -> subprocess.Popen[bytes]:
-        """Start a worker."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", WORKER], env=self.env | {"RTP_FAILPOINT": failpoint}, stdout=log, stderr=log
-            )
-        self.processes.append(process)
-        return process
-
-    def end(self) -> None:
-        """End whatever runs still, sleeping ones too."""
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with sandbox_running(tmp_path / "provider") as started:
-        yield started
-
-
-@pytest.fixture
-async def provider(sandbox: Sandbox) -> AsyncIterator[HttpProvider]:
-    adapter = HttpProvider(sandbox.url, sandbox.token)
-    yield adapter
-    await adapter.close()
-
-
-@pytest.fixture
-def worker(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Worker]:
-    made = Worker(settings, sandbox, tmp_path / "worker.log")
-    yield made
-    made.end()
-
-
-async def comes_to_hold(what: str, condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"this did not come true: {what}"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def ended(api: httpx.AsyncClient, bulk: str) -> Any:
@@ -144,7 +77,7 @@ PLACES = [(point, step) for point in ("before_step", "after_step", "after_transi
     + [pytest.param("bulk.in_chunk:7", "issue", marks=pytest.mark.prove("kills"))],
 )  # fmt: skip
 async def test_a_kill_at_any_step_gives_the_same_end(
-    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker, failpoint: str, at: str
+    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Workers, failpoint: str, at: str
 ) -> None:
     payments = await money.captured_payments(frames, provider, JOBS, 3)
     rows, wanted = filed(payments, 12)
@@ -167,11 +100,9 @@ async def _succeeded(api: httpx.AsyncClient, saga: str) -> bool:
 
 @pytest.mark.prove("kills")
 async def test_a_worker_that_sleeps_through_its_rescue_and_wakes_does_nothing_twice(
-    database: Cloned, api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Worker
+    database: Cloned, api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Workers
 ) -> None:
-    with psycopg.connect(database.owner_url, autocommit=True) as connection:  # as a platform has it, against sleepers
-        name = sql.Identifier(database.name)
-        connection.execute(sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = '10s'").format(name))
+    release_sleepers(database)
     payments = await money.captured_payments(frames, provider, JOBS, 20)
     rows, wanted = filed(payments, 400)
     plan = await bulks.planned(api, rows)

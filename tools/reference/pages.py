@@ -119,7 +119,7 @@ def failpoints_page() -> str:
     rows = [[f"`{name}`"] for name in sorted(failpoints.NAMES)]
     return (
         "# Failpoints\n\n`RTP_FAILPOINT=name` (or `name:3` for the third time) ends the process there as `kill -9` "
-        "would. For crash tests; refused on prod.\n\n" + table(["Name"], rows)
+        "would; `name:3:stop` lets it sleep there. For crash tests; refused on prod.\n\n" + table(["Name"], rows)
     )
 
 

@@ -1,4 +1,7 @@
-"""Named places where a process can be told to end as if killed, for crash tests (`RTP_FAILPOINT=name` or `name:N`)."""
+"""Named places where a process can be told to end as if killed, for crash tests (`RTP_FAILPOINT=name` or `name:N`).
+
+`name:N:stop` puts it to sleep there instead (SIGSTOP): a worker that is taken for dead and wakes up later.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,15 @@ NAMES = frozenset(
     {
         "api.before_commit",
         "api.after_commit",
+        "job.before_submit",
         "job.before_provider",
         "job.after_provider",
+        "job.before_commit",
         "job.after_commit",
+        "relay.before_delivery",
         "relay.after_delivery",
+        "relay.after_commit",
+        "sandbox.before_journal",
         "sandbox.after_journal",
         "webhook.after_commit",
         "webhook.before_commit",
@@ -26,24 +34,29 @@ NAMES = frozenset(
 
 _armed = ""
 _left = 0
+_signal = signal.SIGKILL
 
 
 def arm(spec: str) -> None:
-    """Arm a failpoint: the process dies the first (or N-th) time it is reached.
+    """Arm a failpoint: the process dies, or stops, the first (or N-th) time it is reached.
 
-    Raises: ValueError for a name that no place has.
+    Raises: ValueError for a name that no place has, or another end.
     """
-    global _armed, _left
-    name, _, count = spec.partition(":")
+    global _armed, _left, _signal
+    name, _, rest = spec.partition(":")
+    count, _, end = rest.partition(":")
     if name and name not in NAMES:
         raise ValueError(f"there is no failpoint {name!r}; known are {', '.join(sorted(NAMES))}")
-    _armed, _left = name, int(count or 1)
+    if end not in {"", "stop"}:
+        raise ValueError(f"a process is killed, or sleeps by `stop`, and not by {end!r}")
+    _armed, _left, _signal = name, int(count or 1), signal.SIGSTOP if end else signal.SIGKILL
 
 
 def reach(name: str) -> None:
-    """Die here by SIGKILL if this place is armed."""
-    global _left  # noqa: PLW0603
+    """Die here by SIGKILL, or sleep once, if this place is armed."""
+    global _armed, _left  # noqa: PLW0603
     if name == _armed:
         _left -= 1
         if _left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _armed = ""
+            os.kill(os.getpid(), _signal)

@@ -81,6 +81,7 @@ class Journal:
 
         Raises: ProviderUnavailable when it could not be written, and then nothing of it is left.
         """
+        failpoints.reach("sandbox.before_journal")
         line = self._encoder.encode(entry) + b"\n"
         before = os.fstat(self._file).st_size
         try:

@@ -15,6 +15,7 @@ async def submit(context: Context, refund: str) -> None:
     """Ask the provider to return the money; again after a crash, under the same key."""
     async with context.writing() as frame:
         asked = await settling.submit(frame, refund)
+        failpoints.reach("job.before_submit")
     if asked is not None:
         await _ask(context, asked, 0)
 
@@ -63,6 +64,7 @@ async def _ask(context: Context, refund: Refund, next_question: int) -> None:
     failpoints.reach("job.after_provider")
     async with context.writing() as frame:
         await settling.settle(frame, refund.id, outcome)
+        failpoints.reach("job.before_commit")
     failpoints.reach("job.after_commit")
 
 
