@@ -19,7 +19,9 @@ from rtp_commands.cells import Cell, minute, spreadsheet
 from rtp_commands.errors import StillPending, Terminated, Usage
 from rtp_commands.table import Line, pairs
 
-PAUSE = 0.5
+PAUSE, LONG_PAUSE = 0.5, 2.0
+"""Seconds between looks; of thousands of rows every count costs as much as a refund."""
+MANY = 1000
 SHOWN = 10
 """Refused rows that are told one by one; all of them go to the file of `--results`."""
 ENDED = frozenset({"succeeded", "partly", "failed", "canceled"})
@@ -126,7 +128,7 @@ def _until_the_end(call: Call, bulk: Bulk) -> Bulk:
             state = "waiting for a second person (rtp refunds list --state waiting)" if held_up else "under way"
             hint = f"rtp refunds bulk apply {bulk.id}, or rtp sagas show {bulk.saga_id}"
             raise StillPending(what=bulk.id, state=state, seconds=f"{call.flags.timeout:g}", hint=hint)
-        _pause.wait(PAUSE)
+        _pause.wait(PAUSE if bulk.accepted < MANY else LONG_PAUSE)
         bulk = call.client.read(schemas.SHOW, bulk=bulk.id)
         _progress(call, bulk, end="\n" if bulk.state in ENDED else "")
     return bulk
