@@ -23,6 +23,10 @@ FIELDS = frozenset({
 """The evidence that Stripe takes as text under a name of its own; all else goes together into `uncategorized_text`."""
 
 
+OURS = {"access_log": "access_activity_log", "terms": "refund_policy_disclosure"}
+"""Parts of rtp's evidence pack that have a field of their own."""
+
+
 async def disputes(calls: Calls, since: datetime) -> list[ProviderDispute]:
     """All disputes since an instant, as they stand now; a stand-in that knows none has none."""
     if not calls.dialect.disputes:
@@ -66,8 +70,9 @@ async def accept(calls: Calls, key: str, ref: str) -> ProviderDispute:
 
 def in_fields(evidence: Mapping[str, str]) -> dict[str, str]:
     """Our evidence in Stripe's fields."""
-    named = {name: text for name, text in evidence.items() if name in FIELDS}
-    rest = "\n\n".join(f"{name}: {text}" for name, text in evidence.items() if name not in FIELDS)
+    given = {OURS.get(name, name): text for name, text in evidence.items()}
+    named = {name: text for name, text in given.items() if name in FIELDS}
+    rest = "\n\n".join(f"{name}: {text}" for name, text in given.items() if name not in FIELDS)
     return named | ({"uncategorized_text": rest} if rest else {})
 
 
