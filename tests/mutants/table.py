@@ -23,6 +23,8 @@ _SAGAS = "tests/sagas/test_engine.py::"
 _GUARD = "tests/payments/test_guarded.py::"
 _WEBHOOKS = "tests/webhooks/test_received.py::"
 _CONTRACT = "tests/payments/test_provider_contract.py::TestFake::"
+_DISPUTES = "tests/disputes/test_disputes.py::"
+_PLANTED = "tests/reconciliation/test_planted.py::"
 
 MUTANTS: list[Mutant] = [
     Mutant(
@@ -52,6 +54,14 @@ MUTANTS: list[Mutant] = [
         old="outcome = await provider.refund(refund.id, ",
         new='outcome = await provider.refund(f"{refund.id}-{context.trace.span_id}", ',
         test=_REFUNDS + "test_a_lost_answer_is_unknown_until_the_provider_is_asked_and_no_second_refund_is_made",
+    ),
+    Mutant(
+        name="a-rescued-job-asks-under-a-new-key",
+        file="src/rtp/refunds/jobs.py",
+        old="outcome = await provider.refund(refund.id, ",
+        new='outcome = await provider.refund(f"{refund.id}-{context.trace.span_id}", ',
+        test="tests/refunds/test_sleepers.py"
+        "::test_a_worker_that_wakes_after_its_job_was_rescued_has_no_second_effect[job.after_provider]",
     ),
     Mutant(
         name="the-role-is-not-asked",
@@ -401,6 +411,55 @@ MUTANTS: list[Mutant] = [
         old="definition = definitions.get((kept.name, kept.definition_version))",
         new="definition = next(iter(definitions.values()))",
         test=_SAGAS + "test_a_worker_leaves_a_version_that_it_does_not_know_and_says_so",
+    ),
+    Mutant(
+        name="a-dispute-does-not-stop-refunds",
+        file="src/rtp/disputes/service.py",
+        old="await payments.note_disputes(frame, payment, open=count, lost=lost)",
+        new="await payments.note_disputes(frame, payment, open=0, lost=lost)",
+        test=_DISPUTES + "test_an_open_dispute_withholds_its_amount_and_no_refund_is_issued",
+    ),
+    Mutant(
+        name="a-lost-dispute-leaves-its-tax-owed",
+        file="src/rtp/disputes/service.py",
+        old='tax = await _tax(frame, payment, before.amount) if state == "lost" else before.tax',
+        new="tax = before.tax",
+        test=_DISPUTES + "test_evidence_is_handed_in_once_and_the_outcome_stands_in_the_books[lost]",
+    ),
+    Mutant(
+        name="an-answer-to-a-dispute-is-sent-under-another-key",
+        file="src/rtp/disputes/jobs.py",
+        old="told = await provider.accept_dispute(asked.key, asked.ref)",
+        new='told = await provider.accept_dispute(f"{asked.key}-{context.trace.span_id}", asked.ref)',
+        test=_DISPUTES + "test_an_answer_that_is_lost_is_sent_again_under_its_own_key",
+    ),
+    Mutant(
+        name="a-difference-is-mended-without-a-second-look",
+        file="src/rtp/reconciliation/mending.py",
+        old="if now is None or policy.digest(now) != policy.digest(found):",
+        new="if False:",
+        test=_PLANTED + "test_what_was_planned_and_has_changed_since_is_left_alone",
+    ),
+    Mutant(
+        name="what-is-under-way-is-a-difference",
+        file="src/rtp/reconciliation/policy.py",
+        old="if ours is not None and (ours.busy or ours.touched_at >= until):",
+        new="if ours is not None and ours.touched_at >= until:",
+        test=_PLANTED + "test_what_a_job_is_about_to_move_is_not_a_difference",
+    ),
+    Mutant(
+        name="what-is-only-here-is-not-looked-for",
+        file="src/rtp/reconciliation/comparing.py",
+        old="missing = [one for one in rows if",
+        new="missing = [one for one in rows[:0] if",
+        test=_PLANTED + "test_every_planted_difference_is_found_and_no_other",
+    ),
+    Mutant(
+        name="reconciliation-writes-without-a-plan",
+        file="server/rtp_server/reconciling.py",
+        old="if not (asked.dry_run or asked.plan):",
+        new="if False:",
+        test="tests/reconciliation/test_routes.py::test_nothing_is_changed_without_a_plan_and_a_plan_serves_once",
     ),
 ]
 """The first is the share that runs on every change."""
