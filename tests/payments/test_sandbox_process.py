@@ -220,6 +220,8 @@ async def test_the_sandbox_is_not_the_provider_of_an_instance_of_class_prod(tmp_
     Instance(raised).prepare()
     with pytest.raises(ProviderMissing):
         open_site(Instance(raised), msgspec.structs.replace(raised, environment="prod"))
+    other = Settings(home=str(tmp_path / "other"), environment="prod", provider="stripe")
+    assert "RTP_PROVIDER_URL" not in open_site(Instance(other), other).environment()
     sandbox = Sandbox(tmp_path / "process")
     sandbox.begin(environment="prod")
     assert sandbox.wait() == 1

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from rtp.db.frames import Frames
 from rtp.events.relay import Consumer
 from rtp.kit import ids
+from rtp.payments import http_provider, provider
+from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import ROLES
 from rtp.settings import Settings
 from rtp.testing import asgi
@@ -43,6 +46,14 @@ from rtp.jobs.spec import JobSpec
 @hookimpl
 def jobs():
     return [JobSpec("refunds.x", show)]
+"""
+PROVIDER = """
+from rtp.payments.fakes import FakeProvider
+from rtp.payments.provider import Source
+
+@hookimpl
+def providers():
+    return [Source("{name}", lambda settings: FakeProvider(), FakeProvider().verify_webhook, lambda settings: ("one",))]
 """
 ROUTES = "\n@hookimpl\ndef routes():\n    return [show]\n"
 ROLES_HOOK = "\n@hookimpl\ndef roles():\n    return {roles!r}\n"
@@ -106,6 +117,7 @@ async def test_a_plugin_that_changed_is_left_out_and_doctor_says_failed(
         (hooks(roles={"probes.show": "viewer", "refunds.issue": "viewer"}), "refunds.issue has a role, but no route"),
         (hooks(more="\n1 / 0\n"), "ZeroDivisionError"),
         (hooks(more="\n@hookimpl\ndef routs():\n    return []\n"), "unknown hook 'routs'"),
+        (hooks(more=PROVIDER.format(name="sandbox")), "there is a payment provider sandbox already"),
         (
             hooks(more=JOB),
             "the job refunds.x takes the noun of another",
@@ -194,3 +206,24 @@ async def test_a_plugins_keys_are_warmed_with_all_others(here: Callable[..., Pat
 
 def test_the_platforms_own_jobs_and_consumers_bear_no_name_that_a_plugin_could_have() -> None:
     assert all(":" not in consumer.name for consumer in work.consumers({}))
+
+
+async def test_a_plugin_adds_a_provider_that_the_settings_can_choose(
+    here: Callable[..., Path], settings: Settings
+) -> None:
+    here(hooks=hooks(more=PROVIDER.format(name="bank")))
+    added = plugging.load(os.environ).providers
+    assert provider.connect(msgspec.structs.replace(settings, provider="bank"), added).name == "fake"
+    with pytest.raises(ProviderNotKnown, match="other, which is none of bank, sandbox"):
+        provider.connect(msgspec.structs.replace(settings, provider="other"), added)
+    with pytest.raises(ProviderUnavailable, match="bank, not the sandbox"):
+        http_provider.connect(msgspec.structs.replace(settings, provider="bank"))
+
+
+async def test_webhooks_are_taken_of_the_chosen_provider_only(here: Callable[..., Path], settings: Settings) -> None:
+    here(hooks=hooks(more=PROVIDER.format(name="bank")))
+    for chosen, answers in (("bank", {"bank": 401, "sandbox": 404}), ("gone", {"bank": 404, "sandbox": 404})):
+        app: Any = create_app(msgspec.structs.replace(settings, provider=chosen))
+        async with asgi.started(app), asgi.client(app) as stranger:
+            for name, status in answers.items():
+                assert (await stranger.post(f"/v1/webhooks/{name}", content=b"{}")).status_code == status, name

@@ -134,6 +134,12 @@ async def test_every_refusal_has_its_code_and_writes_nothing(shop: httpx.AsyncCl
     assert (await shop.get("/v1/subscriptions/sub_nonsense")).json()["code"] == "subscription_not_found"
 
 
+async def test_a_card_may_bear_the_name_that_stripe_gives_it(shop: httpx.AsyncClient) -> None:
+    await create(shop, "k1", card="pm_1NvPkMLkdIwHu7ixQx2hPq3R")
+    [method] = (await shop.get("/v1/users/m0@example.com/payment-methods")).json()["items"]
+    assert method["card"] == "pm_1NvPkMLkdIwHu7ixQx2hPq3R"
+
+
 async def test_a_card_of_another_member_is_not_found(shop: httpx.AsyncClient) -> None:
     method = (await shop.post("/v1/users/m1@example.com/payment-methods", json={"card": "visa"})).json()
     answer = await create(shop, "k1", card=method["id"])

@@ -12,8 +12,8 @@ from rtp.operations import listing, read, write
 
 PaymentState = Literal["created", "submitted", "unknown", "succeeded", "failed"]
 MethodState = Literal["pending", "active", "failed", "removed"]
-CardName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")]
-"""A card by the provider's token, such as the sandbox's `visa`; never a card number."""
+CardName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[a-z][A-Za-z0-9_-]*$")]
+"""A card by the provider's token, such as the sandbox's `visa` or a `pm_…` of Stripe's; never a card number."""
 
 
 class PaymentMethod(Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from rtp.db.frame import Frame
@@ -11,6 +12,8 @@ from rtp.payments.errors import MethodNotFound, MethodNotUsable
 from rtp.payments.schemas import PaymentMethod
 
 USABLE = frozenset({"pending", "active"})
+OURS = re.compile(r"pm_[0-9A-Za-z]{26}")
+"""The form of our own ids; a provider may name its cards `pm_…` too, as Stripe does, in another length."""
 
 
 async def chosen(frame: Frame, user_id: int, card: str) -> PaymentMethod:
@@ -18,7 +21,7 @@ async def chosen(frame: Frame, user_id: int, card: str) -> PaymentMethod:
 
     Raises: MethodNotFound, MethodNotUsable.
     """
-    if not card.startswith("pm_"):
+    if not OURS.fullmatch(card):
         return await methods.use(frame, user_id, card)
     method = await methods.show(frame, card)
     if ids.parse_user(method.user_id) != user_id:

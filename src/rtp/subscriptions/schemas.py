@@ -17,7 +17,7 @@ PaymentState = Literal["none", "pending", "succeeded", "failed"]
 Interval = Literal["day", "week", "month", "quarter", "year"]
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id or a natural key."""
-Card = Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_-]{1,63}|pm_[0-9A-Za-z]{26})$")]
+Card = Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9_-]{1,63}$")]
 """A payment method's id, or a card by the provider's token, such as the sandbox's `visa`; never a card number."""
 MAX_IMPORT_ROWS = 600
 """Rows that one import batch may hold, so that its transaction stays below two seconds on a busy machine too."""
