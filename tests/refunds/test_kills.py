@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from rtp.kit import failpoints
 from rtp.payments import http_provider
 from rtp.payments.ports import ProviderRefund
 from rtp.settings import load
@@ -158,6 +159,46 @@ def test_the_api_killed_under_one_hundred_refunds_answers_each_key_once(platform
         codes = [answer.result() for answer in answers]
     assert codes.count("taken") == 10
     agree(platform)
+
+
+PLACES = {
+    "api.before_commit": ("api", 4),
+    "api.after_commit": ("api", 4),
+    "job.before_submit": ("worker", 4),
+    "job.before_provider": ("worker", 4),
+    "job.after_provider": ("worker", 4),
+    "job.before_commit": ("worker", 4),
+    "job.after_commit": ("worker", 6),
+    "relay.before_delivery": ("worker", 12),
+    "relay.after_delivery": ("worker", 12),
+    "relay.after_commit": ("worker", 12),
+    "sandbox.before_journal": ("provider", 12),
+    "sandbox.after_journal": ("provider", 12),
+    "webhook.before_commit": ("api", 6),
+    "webhook.after_commit": ("api", 6),
+}
+"""Every place between the command and the settled refund: whose process dies, and each how manieth time it comes by."""
+
+
+def test_every_failpoint_is_a_place_of_some_proof() -> None:
+    others = {"saga.before_step", "saga.after_step", "saga.after_transition", "bulk.in_chunk"}  # test_bulk_kills.py
+    assert PLACES.keys() | others == failpoints.NAMES
+
+
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(place, marks=pytest.mark.prove("kills", sample=place == "job.after_provider")) for place in PLACES],
+)
+def test_ten_refunds_end_alike_wherever_a_process_is_killed_again_and_again(tmp_path: Path, place: str) -> None:
+    service, nth = PLACES[place]
+    with running(tmp_path, RTP_FAILPOINT=f"{place}:{nth}") as platform:
+        payment = paid(platform)
+        first = eventually(f"{service} runs", lambda: pid_of(platform, service))
+        with ThreadPoolExecutor(max_workers=10) as pool:
+            codes = list(pool.map(lambda number: issue(platform, payment, number), range(10)))
+        assert codes == ["taken"] * 10
+        eventually(f"{service} was killed", lambda: pid_of(platform, service) not in {first, None})
+        agree(platform)
 
 
 @pytest.mark.prove("kills", sample=True)
