@@ -32,7 +32,7 @@ prove: venv ## Run the long proofs (SUITE=races|kills|mutants|experiments|instal
 
 check: venv ## Lint, types, import contracts, documentation
 	@failed=0; \
-	for step in "ruff check" "ruff format --check" "mypy" "lint-imports --no-cache" "python -m pytest -q tests/docs"; do \
+	for step in "ruff check" "ruff format --check" "mypy" "mypy plugins/rtp-stripe/tests" "lint-imports --no-cache" "python -m pytest -q tests/docs"; do \
 		echo "== $$step"; $(BIN)/$$step || failed=1; \
 	done; exit $$failed
 
