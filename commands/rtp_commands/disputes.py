@@ -89,7 +89,13 @@ def evidence(
     pack = call.read(schemas.EVIDENCE, dispute=dispute)
     pack.parts |= own
     pack.length = sum(map(len, pack.parts.values()))
-    return Result(pack, said=f"Nothing was handed in. To do so: rtp disputes evidence {dispute} --submit")
+    said = f"Nothing was handed in. To do so: rtp disputes evidence {dispute} --submit"
+    if call.output.format != "table" or call.flags.fields:
+        return Result(pack, said=said)
+    from rtp_commands.chains import evidence as as_text
+
+    call.output.lines(as_text(pack, wide=call.output.wide))
+    return Result(None, said=said)
 
 
 @app.command()

@@ -46,8 +46,8 @@ def run(
     if call.flags.dry_run:
         return _planned(call, RunReconcile(since=since, provider=provider or ""))
     if call.flags.plan:
-        return _verdict(call.write(schemas.RUN, RunReconcile(since=since, provider=provider or "")))
-    return _verdict(call.read(schemas.CHECK, since=since, provider=provider or ""))
+        return _verdict(call, call.write(schemas.RUN, RunReconcile(since=since, provider=provider or "")))
+    return _verdict(call, call.read(schemas.CHECK, since=since, provider=provider or ""))
 
 
 @app.command("list")
@@ -64,14 +64,14 @@ def list_(call: Call) -> Listing[RunLine]:
 
 @app.command()
 @read(schemas.SHOW)
-def show(call: Call, run: RunId) -> Run:
+def show(call: Call, run: RunId) -> Result:
     """Show one reconciliation, and what became of each difference.
 
     Examples:
         rtp reconcile show rec_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp reconcile show rec_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
     """
-    return call.read(schemas.SHOW, run=run)
+    return _shown(call, call.read(schemas.SHOW, run=run), ExitCode.OK)
 
 
 def _planned(call: Call, wanted: RunReconcile) -> Result:
@@ -86,7 +86,21 @@ def _planned(call: Call, wanted: RunReconcile) -> Result:
     raise AssertionError("a dry run ends with its plan")
 
 
-def _verdict(found: Look | Run) -> Result:
+def _verdict(call: Call, found: Look | Run) -> Result:
     left = found.left_open if isinstance(found, Run) else found.found
     said = "" if not left else "What would mend it: rtp reconcile run --dry-run"
-    return Result(found, ExitCode.CHECK_FAILED if left else ExitCode.OK, said=said)
+    return _shown(call, found, ExitCode.CHECK_FAILED if left else ExitCode.OK, said)
+
+
+def _shown(call: Call, found: Look | Run, code: ExitCode, said: str = "") -> Result:
+    """The whole, or on a table the differences as lines below what was compared."""
+    if call.output.format != "table" or call.flags.fields or not found.differences:
+        return Result(found, code, said=said)
+    import msgspec
+
+    from rtp_commands.chains import differences
+
+    call.output.one(msgspec.structs.replace(found, differences=[]))
+    rows = differences(found.differences, wide=call.output.wide, terminal=call.output.terminal)
+    call.output.lines([[], *rows])
+    return Result(None, code, said=said)

@@ -61,7 +61,13 @@ def diagnose(call: Call, user: arguments.User) -> Result:
     found = call.read(schemas.DIAGNOSE, user=user)
     code = {"ok": ExitCode.OK, "broken": ExitCode.CHECK_FAILED, "unknown": ExitCode.NOT_JUDGED}[found.state]
     said = f"The first link that broke: {found.broken}. " if found.broken else ""
-    return Result(found, code, said=said + (f"Next: {found.command}" if found.command else ""))
+    said += f"Next: {found.command}" if found.command else ""
+    if call.output.format != "table" or call.flags.fields:
+        return Result(found, code, said=said)
+    from rtp_commands.chains import diagnosis
+
+    call.output.lines(diagnosis(found, wide=call.output.wide))
+    return Result(None, code, said=said)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from rtp.db.frames import Frames
 from rtp.disputes import jobs as dispute_jobs
+from rtp.disputes import service as disputes
 from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.ledger import service as ledger
@@ -127,6 +128,25 @@ async def test_what_a_job_is_about_to_move_is_not_a_difference(garden: Garden) -
     assert len(found(await comparison(garden).look())) == 1
     async with garden.writing() as frame:
         frame.enqueue("payments.submit", payment=payment.id)
+    assert found(await comparison(garden).look()) == set()
+
+
+async def test_a_dispute_of_whose_end_an_event_waits_is_not_a_difference(garden: Garden) -> None:
+    ended = reconciling.DISPUTES[2]
+    _, _, _, name = await ended(garden)
+    assert len(found(await comparison(garden).look())) == 1
+    async with garden.writing() as frame:
+        about = (await disputes.find(frame, name)).payment_id
+        await frame.execute(
+            text(
+                """
+                INSERT INTO webhooks_received (id, provider, event_id, type, about, body, headers, state, occurred_at,
+                    received_at) VALUES (:id, 'sandbox', 'evt_1', 'dispute.closed', :about, '', '{}', 'received', now(),
+                    now())
+                """
+            ),
+            {"id": frame.ids.uuid(), "about": about},
+        )
     assert found(await comparison(garden).look()) == set()
 
 

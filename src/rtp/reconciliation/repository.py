@@ -35,7 +35,7 @@ _COLUMNS: dict[Noun, str] = {
     """,
     "dispute": """
         SELECT d.id, d.state, d.amount, d.currency, d.provider_ref AS ref,
-            coalesce(d.closed_at, d.answered_at, d.created_at) AS touched_at
+            coalesce(d.closed_at, d.answered_at, d.created_at) AS touched_at, d.payment_id
         FROM disputes d WHERE d.provider = :provider
     """,
 }
@@ -45,8 +45,9 @@ _BUSY = text(
     SELECT args ->> :argument AS name FROM procrastinate_jobs
     WHERE status IN ('todo', 'doing') AND args ->> :argument = ANY(:names) AND task_name = ANY(:jobs)
     UNION
-    SELECT about FROM webhooks_received WHERE about = ANY(:names)
-        AND (state = 'received' OR (state = 'failed' AND next_attempt_at IS NOT NULL))
+    SELECT names.name FROM unnest(CAST(:names AS text[]), CAST(:abouts AS text[])) AS names(name, about)
+    JOIN webhooks_received w ON w.about = names.about
+    WHERE w.state = 'received' OR (w.state = 'failed' AND w.next_attempt_at IS NOT NULL)
     """
 )
 _JOBS: dict[Noun, tuple[str, list[str]]] = {
@@ -66,7 +67,7 @@ async def named(frame: Frame, noun: Noun, provider: str, names: Sequence[str]) -
         wanted = [parsed for name in names if (parsed := _parsed(PREFIX[noun], name))]
         query = f"{_COLUMNS[noun]} AND {alias}.id = ANY(:names)"
         rows = await frame.all(text(query), {"provider": provider, "names": wanted})
-    found = await _busy(frame, noun, [_to_ours(noun, row) for row in rows])
+    found = await _busy(frame, noun, rows)
     return {one.ref if noun == "dispute" else one.name: one for one in found}
 
 
@@ -81,15 +82,18 @@ async def after(
     """
     last = ids.parse(PREFIX[noun], after) if after else UUID(int=0)
     given = {"provider": provider, "since": since, "until": until, "after": last, "limit": limit}
-    return await _busy(frame, noun, [_to_ours(noun, row) for row in await frame.all(text(query), given)])
+    return await _busy(frame, noun, await frame.all(text(query), given))
 
 
-async def _busy(frame: Frame, noun: Noun, found: list[Ours]) -> list[Ours]:
-    """Mark those that a job or an event is about to move."""
+async def _busy(frame: Frame, noun: Noun, rows: Sequence[Row[Any]]) -> list[Ours]:
+    """Mark those that a job or an event is about to move; events of a dispute are about its payment."""
+    found = [_to_ours(noun, row) for row in rows]
     if not found:
         return found
     argument, jobs = _JOBS[noun]
-    given = {"argument": argument, "jobs": jobs, "names": [one.name for one in found]}
+    names = [one.name for one in found]
+    abouts = [ids.show("pay", row.payment_id) for row in rows] if noun == "dispute" else names
+    given = {"argument": argument, "jobs": jobs, "names": names, "abouts": abouts}
     busy = {row.name for row in await frame.all(_BUSY, given)}
     return [msgspec.structs.replace(one, busy=True) if one.name in busy else one for one in found]
 

@@ -71,7 +71,7 @@ async def _facts(frame: Frame, user: User, held: Subscription, entitlement: Enti
     if held.payment_id is not None:
         payment = await payments.find(frame, held.payment_id)
         page = PageRequest(operation="webhooks_received.list", secret=b"", limit=20)
-        told = (await received.page(frame, page, about=payment.id)).items
+        told = (await received.page(frame, page, about=payment.id, type="charge.*")).items
         dead = await jobs.dead_about(frame, payment.id)
     return Facts(
         user=user, now=frame.now, subscription=held, payment=payment, events=told, entitlement=entitlement,
