@@ -7,6 +7,7 @@ import csv
 import json
 import signal
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
