@@ -115,16 +115,9 @@ class Shop:
                 return
 
 
-def sandbox(clock: FixedClock) -> FakeProvider:
-    """The provider that the payments of a test's frames are made through."""
-    provider = FakeProvider(clock)
-    provider.name = "sandbox"
-    return provider
-
-
 @pytest.fixture
 async def shop(frames: Frames, writing: OpenFrame, clock: FixedClock, database: Cloned) -> Shop:
-    shop = Shop(frames, writing, sandbox(clock), database, clock)
+    shop = Shop(frames, writing, FakeProvider(clock), database, clock)
     price = CatalogPrice(key="room-monthly", amount=Money(10_000, "USD"), interval="month", trial_days=0)
     sold = Catalog(products=[CatalogProduct(key="room", name="Room", kind="room", prices=[price])])
     async with writing() as frame:
@@ -228,7 +221,7 @@ async def test_a_charge_that_only_the_provider_has_is_found(shop: Shop) -> None:
 
 
 async def test_a_charge_that_the_provider_does_not_have_is_found(shop: Shop) -> None:
-    shop.provider = sandbox(shop.clock)
+    shop.provider = FakeProvider(shop.clock)
     found = (await shop.broken())["provider record"]
     assert found.examples == [
         f"{shop.payment}: the provider does not have it", f"{shop.refund}: the provider does not have it",

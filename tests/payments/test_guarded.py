@@ -112,7 +112,7 @@ async def test_while_the_breaker_is_open_nothing_is_asked_and_the_caller_learns_
     assert 29 < float(refused.value.retry_after or 0) <= 30
     assert not refused.value.spends_attempt
     problem = refused.value.problem()
-    assert (problem.status, problem.retryable, problem.hint) == (503, True, "rtp breakers show provider:fake")
+    assert (problem.status, problem.retryable, problem.hint) == (503, True, "rtp breakers show provider:sandbox")
     assert "nothing was charged or refunded" in problem.still
 
 

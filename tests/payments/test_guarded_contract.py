@@ -40,5 +40,5 @@ class TestGuarded(ProviderContract):
             lost_answers=lost_answers,
             unreachable=GuardedProvider(away, never_opens),
             dispute=dispute,
-            webhook=lambda charge: webhook(charge, "fake"),
+            webhook=lambda charge: webhook(charge, "sandbox"),
         )

@@ -57,7 +57,7 @@ class TestFake(ProviderContract):
             lost_answers=lost_answers,
             unreachable=away,
             dispute=dispute,
-            webhook=lambda charge: webhook(charge, "fake"),
+            webhook=lambda charge: webhook(charge, "sandbox"),
         )
 
 

@@ -51,9 +51,12 @@ PROVIDER = """
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.provider import Source
 
+class Bank(FakeProvider):
+    name = "bank"
+
 @hookimpl
 def providers():
-    return [Source("{name}", lambda settings: FakeProvider(), FakeProvider().verify_webhook, lambda settings: ("one",))]
+    return [Source("{name}", lambda settings: Bank(), FakeProvider().verify_webhook, lambda settings: ("one",))]
 """
 ROUTES = "\n@hookimpl\ndef routes():\n    return [show]\n"
 ROLES_HOOK = "\n@hookimpl\ndef roles():\n    return {roles!r}\n"
@@ -213,7 +216,7 @@ async def test_a_plugin_adds_a_provider_that_the_settings_can_choose(
 ) -> None:
     here(hooks=hooks(more=PROVIDER.format(name="bank")))
     added = plugging.load(os.environ).providers
-    assert provider.connect(msgspec.structs.replace(settings, provider="bank"), added).name == "fake"
+    assert provider.connect(msgspec.structs.replace(settings, provider="bank"), added).name == "bank"
     with pytest.raises(ProviderNotKnown, match="other, which is none of bank, sandbox"):
         provider.connect(msgspec.structs.replace(settings, provider="other"), added)
     with pytest.raises(ProviderUnavailable, match="bank, not the sandbox"):

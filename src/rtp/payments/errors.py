@@ -51,6 +51,13 @@ class ProviderResting(ProviderUnavailable):
     spends_attempt = False
 
 
+class ProviderOther(ProviderUnavailable):
+    """{key} was paid through {theirs}, and the payment provider of this instance is {ours}."""
+
+    still = "No provider was asked: nothing was charged or refunded."
+    hint = "RTP_PROVIDER={theirs} rtp up"
+
+
 class ProviderBusy(ProviderUnavailable):
     """As many calls of the payment provider {provider} are under way as may be at the same time."""
 

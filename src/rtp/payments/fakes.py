@@ -29,7 +29,7 @@ from rtp.sandbox.schemas import Control
 class FakeProvider:
     """A payment provider that lives as long as its process. It never waits: a call that would hang fails at once."""
 
-    name = "fake"
+    name = "sandbox"  # what its payments are made through
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.book = Book(clock or SystemClock(), provider=self.name)

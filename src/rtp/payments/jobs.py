@@ -6,7 +6,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints, ids
 from rtp.payments import methods, policy, repository, service
 from rtp.payments.errors import CardNotKnown, ProviderDeclined, ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider
+from rtp.payments.ports import PATIENT, PaymentProvider, hold_to
 from rtp.payments.schemas import Payment
 
 
@@ -40,6 +40,7 @@ async def reconcile(context: Context, payment: str, asked: int) -> None:
 async def _ask(context: Context, payment: Payment, next_question: int) -> None:
     """Call the provider and take in its answer; without one, the payment is unknown until the next question."""
     provider: PaymentProvider = context.services["provider"]
+    hold_to(provider, payment.id, payment.provider)
     card_ref = await _card_ref(context, provider, payment)
     if card_ref is None:
         return

@@ -13,7 +13,7 @@ import msgspec
 
 from rtp.jobs.spec import Backoff
 from rtp.kit.money import Money
-from rtp.payments.errors import ProviderDeclined
+from rtp.payments.errors import ProviderDeclined, ProviderOther
 
 ChargeState = Literal["authorized", "pending", "succeeded", "failed"]
 RefundState = Literal["pending", "succeeded", "failed"]
@@ -222,6 +222,15 @@ class PaymentProvider(Protocol):
     async def close(self) -> None:
         """Give up its connections."""
         ...
+
+
+def hold_to(provider: PaymentProvider, payment: str, made_through: str) -> None:
+    """Keep a payment's money with the provider that has it: under its key another one would take or return it anew.
+
+    Raises: ProviderOther.
+    """
+    if provider.name != made_through:
+        raise ProviderOther(key=payment, theirs=made_through, ours=provider.name)
 
 
 def in_words(reason: str) -> str:

@@ -6,7 +6,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider
+from rtp.payments.ports import PATIENT, PaymentProvider, hold_to
 from rtp.refunds import deciding, service, settling
 from rtp.refunds.schemas import Refund
 
@@ -50,6 +50,7 @@ async def _ask(context: Context, refund: Refund, next_question: int) -> None:
     async with context.reading() as frame:
         payment = await payments.find(frame, refund.payment_id)
     provider: PaymentProvider = context.services["provider"]
+    hold_to(provider, payment.id, payment.provider)
     failpoints.reach("job.before_provider")
     try:
         outcome = await provider.refund(refund.id, payment.provider_ref or "", refund.amount, refund.reason)
