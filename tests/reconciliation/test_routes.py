@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ import msgspec
 import pytest
 
 from rtp.db.frames import Frames
+from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.payments import http_provider
 from rtp.payments import jobs as payment_jobs
+from rtp.permissions import LOCAL_OWNER
+from rtp.reconciliation import mending
+from rtp.reconciliation.comparing import Comparison
+from rtp.reconciliation.schemas import Look
 from rtp.refunds import jobs as refund_jobs
 from rtp.settings import Settings
 from rtp.testing import provider as sandboxes
@@ -87,6 +93,36 @@ async def test_nothing_is_changed_without_a_plan_and_a_plan_serves_once(api: htt
     assert (await api.get(f"/v1/payments/{payment.id}")).json()["state"] == "succeeded"
     again = await run(api, plan=plan)
     assert (again.status_code, again.json()["code"]) == (409, "plan_used")
+
+
+async def test_a_plan_that_was_interrupted_is_carried_on_by_the_same_plan(
+    api: httpx.AsyncClient, app: Any, garden: Garden, settings: Settings
+) -> None:
+    await reconciling.plant(garden)
+    plan = (await run(api, dry_run="true")).json()
+    await first_of(app, settings, msgspec.convert(plan["result"], Look), 5)
+    done = (await run(api, plan=plan["id"])).json()
+    outcomes = [one["outcome"] for one in done["differences"]]
+    proposed = [one["fix"] == "set_aside" for one in plan["result"]["differences"]]
+    assert outcomes[:5] == ["set_aside" if aside else "gone" for aside in proposed[:5]]
+    assert outcomes[5:] == ["set_aside" if aside else "mended" for aside in proposed[5:]]
+    told = (await api.get("/v1/events", params={"type": "reconciliation.set_aside", "limit": 100})).json()["items"]
+    assert len(told) == sum(proposed)
+    assert (await api.get("/v1/reconcile")).json()["state"] == "equal"
+
+
+async def first_of(app: Any, settings: Settings, look: Look, count: int) -> None:
+    """Mend the first differences of a plan and end there, as a killed process does."""
+    frames: Frames = app.state.frames
+    about: dict[str, Any] = {"operation": "reconcile.run", "principal": LOCAL_OWNER, "trace": trace.start()}
+    provider = http_provider.connect(settings)
+    now = frames.clock.now()
+    comparison = Comparison(
+        provider, "sandbox", partial(frames.reading, **about), since=now - timedelta(days=7), now=now
+    )
+    for one in look.differences[:count]:
+        await mending.mend(comparison, partial(frames.writing, **about), one)
+    await provider.close()
 
 
 async def test_the_same_key_gives_the_stored_answer_and_a_plan_by_its_id_alone_is_carried_out(

@@ -51,8 +51,8 @@ async def _lock(frame: Frame, found: Difference) -> None:
 
 async def _carry_out(frame: Frame, provider: str, found: Difference, told: Told) -> Difference:
     if found.fix == "set_aside":
-        await repository.put_aside(frame, provider, found)
-        frame.record("reconciliation.set_aside", found.name, 0, after=found)
+        if await repository.put_aside(frame, provider, found):
+            frame.record("reconciliation.set_aside", found.name, 0, after=found)
         return structs.replace(found, outcome="set_aside", note="it waits for a person")
     if found.fix == "ask_again":
         _ask_again(frame, found)

@@ -130,8 +130,8 @@ async def set_aside_digests(frame: Frame, provider: str, found: Sequence[Differe
     return {row.digest for row in await frame.all(query)}
 
 
-async def put_aside(frame: Frame, provider: str, found: Difference) -> None:
-    """Keep a difference for a person."""
+async def put_aside(frame: Frame, provider: str, found: Difference) -> bool:
+    """Keep a difference for a person; False when this very one was kept before."""
     values = {
         "digest": policy.digest(found),
         "difference": msgspec.to_builtins(found, enc_hook=str),
@@ -139,7 +139,10 @@ async def put_aside(frame: Frame, provider: str, found: Difference) -> None:
         "created_at": frame.now,
     }
     query = upsert(set_aside).values(id=frame.ids.uuid(), provider=provider, noun=found.noun, name=found.name, **values)
-    await frame.execute(query.on_conflict_do_update(index_elements=["provider", "noun", "name"], set_=values))
+    query = query.on_conflict_do_update(
+        index_elements=["provider", "noun", "name"], set_=values, where=set_aside.c.digest != query.excluded.digest
+    )
+    return await frame.first(query.returning(set_aside.c.id)) is not None
 
 
 async def add(frame: Frame, kind: str, look: Look, *, left_open: int) -> Run:
