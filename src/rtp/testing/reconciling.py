@@ -41,14 +41,15 @@ Planted = tuple[Noun, Kind, Fix, str]
 class Garden:
     """Where differences are planted: the test's database, the provider, and the jobs that settle payments and refunds.
 
-    `object` lets a cardholder object at the provider; without it there are no differences of disputes.
+    `object` lets a cardholder object at the provider; without it there are no differences of disputes. `card` gives one
+    that the provider takes.
     """
 
     frames: Frames
     provider: PaymentProvider
     jobs: Sequence[JobSpec]
     object: Callable[[Payment], Awaitable[ProviderDispute]] | None = None
-    card: str = "visa"
+    card: Callable[[], str] = lambda: "visa"
     amount: int = 10_000
     made: int = 0
 
@@ -74,7 +75,7 @@ class Garden:
         self.made += 1
         async with self.writing() as frame:
             user = await users.create(frame, CreateUser(email=f"planted-{self.made}@example.com", name="Planted"))
-            method = await methods.use(frame, users.number(user), self.card)
+            method = await methods.use(frame, users.number(user), self.card())
             made = await payments.charge(
                 frame, method, amount=Money(self.amount, "USD"), purpose="Day Trading Room", source="test"
             )
@@ -84,7 +85,7 @@ class Garden:
 
     async def charge(self, payment: Payment) -> ProviderCharge:
         """Let the provider take the money of a payment."""
-        card = await self.provider.tokenize(self.card)
+        card = await self.provider.tokenize(self.card())
         return await self.provider.charge(payment.id, payment.amount, card.ref, payment.purpose)
 
     async def returning(self, amount: int = 1_000) -> tuple[Payment, Refund]:
@@ -121,7 +122,7 @@ class Garden:
 
 
 async def _charge_there_only(garden: Garden) -> Planted:
-    card = await garden.provider.tokenize(garden.card)
+    card = await garden.provider.tokenize(garden.card())
     made = await garden.provider.charge(garden.key("pay"), Money(1_234, "USD"), card.ref, "by hand")
     return "charge", "missing_here", "set_aside", made.ref
 
