@@ -169,9 +169,9 @@ PLACES = {
     "job.after_provider": ("worker", 4),
     "job.before_commit": ("worker", 4),
     "job.after_commit": ("worker", 6),
-    "relay.before_delivery": ("worker", 12),
-    "relay.after_delivery": ("worker", 12),
-    "relay.after_commit": ("worker", 12),
+    "relay.before_delivery": ("worker", 5),
+    "relay.after_delivery": ("worker", 5),
+    "relay.after_commit": ("worker", 5),
     "sandbox.before_journal": ("provider", 12),
     "sandbox.after_journal": ("provider", 12),
     "webhook.before_commit": ("api", 6),
@@ -192,8 +192,8 @@ def test_every_failpoint_is_a_place_of_some_proof() -> None:
 def test_ten_refunds_end_alike_wherever_a_process_is_killed_again_and_again(tmp_path: Path, place: str) -> None:
     service, nth = PLACES[place]
     with running(tmp_path, RTP_FAILPOINT=f"{place}:{nth}") as platform:
-        payment = paid(platform)
         first = eventually(f"{service} runs", lambda: pid_of(platform, service))
+        payment = paid(platform)
         with ThreadPoolExecutor(max_workers=10) as pool:
             codes = list(pool.map(lambda number: issue(platform, payment, number), range(10)))
         assert codes == ["taken"] * 10
