@@ -65,7 +65,7 @@ def test_a_killed_api_is_forked_again(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "service"),
+    "way, service",
     [
         pytest.param(
             way,
