@@ -219,6 +219,16 @@ async def waiting(desk: Desk, amount: int = 6000) -> tuple[Any, dict[str, Any], 
     return payment, refund, sam
 
 
+async def test_the_morning_page_counts_refunds_that_wait_for_a_second_person(desk: Desk) -> None:
+    await waiting(desk)
+    attention = (await desk.api.get("/v1/today")).json()["attention"]
+    assert {
+        "what": "refunds that wait for a second person",
+        "count": 1,
+        "command": "rtp refunds list --state waiting",
+    } in (attention)
+
+
 async def test_above_the_threshold_nothing_is_paid_before_another_person_approves(desk: Desk) -> None:
     payment, refund, _ = await waiting(desk)
     await desk.work()

@@ -50,6 +50,7 @@ _COUNTS = text(
         (SELECT count(*) FROM refunds WHERE state IN ('created', 'submitted', 'pending', 'unknown')
             AND created_at < CAST(:now AS timestamptz) - interval '1 hour') AS refunds_stuck,
         (SELECT count(*) FROM refunds WHERE state = 'unknown') AS refunds_unknown,
+        (SELECT count(*) FROM refunds WHERE state = 'waiting') AS refunds_waiting,
         (SELECT count(*) FROM subscriptions WHERE status = 'trialing'
             AND trial_end BETWEEN :now AND CAST(:now AS timestamptz) + interval '1 day') AS trials_ending,
         (SELECT count(*) FROM subscriptions WHERE due_at <= CAST(:now AS timestamptz) + interval '1 day'

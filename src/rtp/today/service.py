@@ -64,6 +64,11 @@ def _attention(counts: object, failed: list[FailedPayments], urgent: list[tuple[
     rows = [
         *urgent,
         ("jobs that gave up", getattr(counts, "dead", 0), "rtp jobs list --state dead"),
+        (
+            "refunds that wait for a second person",
+            getattr(counts, "refunds_waiting", 0),
+            "rtp refunds list --state waiting",
+        ),
         ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
         ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),
         ("payments under way for over an hour", getattr(counts, "payments_stuck", 0), "rtp payments list --until 1h"),
