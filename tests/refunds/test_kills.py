@@ -110,6 +110,8 @@ def settled(platform: RunningInstance) -> list[dict[str, Any]]:
 
 
 def provider_refunds(platform: RunningInstance) -> list[ProviderRefund]:
+    """The provider's own record, once the provider is back: our refunds may settle while it is being started anew."""
+    eventually("the provider answers", lambda: platform("sandbox", "show").returncode == 0)
     url = (platform.home / "data" / "sandbox" / "url").read_text().strip()
     settings = load({"RTP_HOME": str(platform.home), "RTP_PROVIDER_URL": url})
 
