@@ -48,3 +48,7 @@ def test_each_operation_has_a_command_that_reaches_what_it_requires(operation: O
 
 def test_each_operation_that_a_command_names_is_declared_by_an_area() -> None:
     assert REACHED.keys() <= {operation.id for operation in operations()}
+
+
+def test_the_status_of_a_plan_is_that_of_no_answer() -> None:
+    assert [operation.id for operation in operations() if operation.status == 202] == []

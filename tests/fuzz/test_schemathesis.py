@@ -15,7 +15,7 @@ import pytest
 
 from rtp.permissions import Permissions
 from rtp.testing import filled as filling
-from rtp.testing import filled_webhooks
+from rtp.testing import filled_bulks, filled_disputes, filled_refunds, filled_webhooks
 from rtp.testing.filled import ADA, PRICE, Filled, eventually, tables
 
 with warnings.catch_warnings():
@@ -67,10 +67,18 @@ class Known:
             "plan": [platform.plan() for _ in range(4)],
             "token": [platform.token().id for _ in range(2)],
             "staff": [platform.ids["stf"], platform.colleague()],
-            "refund": [platform.ids["rfd"]],
+            "refund": [
+                platform.ids["rfd"],
+                *(filled_refunds.waiting(platform) for _ in range(6)),
+                *(filled_refunds.failed(platform) for _ in range(2)),
+            ],
+            "dispute": [platform.ids["dsp"], *(filled_disputes.dispute(platform) for _ in range(4))],
+            "bulk": [filled_bulks.applied(platform), *(filled_bulks.plan(platform) for _ in range(5))],
+            "saga": [filled_bulks.saga(platform) for _ in range(6)],
+            "breaker": ["provider:sandbox"],
             "entitlement": [platform.ids["ent"]],
             "entry": [platform.ids["aud"]],
-            "run": [platform.ids["run"], platform.load_run()],
+            "run": [platform.ids["run"], platform.load_run(), platform.ids["rec"], platform.ids["rec"]],
             "product": ["day-trading-room", "explosive-swings"],
             "price": [PRICE, "alerts-only-monthly"],
             "key": ["prices.show:day-trading-room-monthly"],

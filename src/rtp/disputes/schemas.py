@@ -92,5 +92,5 @@ class DueDispute(Struct, kw_only=True):
 LIST = listing("disputes.list", "/disputes", DisputeLine)
 SHOW = read("disputes.show", "/disputes/{dispute}", DisputeDetail)
 EVIDENCE = read("disputes.evidence", "/disputes/{dispute}/evidence", EvidencePack)
-SUBMIT = write("disputes.submit", "POST", "/disputes/{dispute}/evidence", Dispute, body=SubmitEvidence, status=202)
+SUBMIT = write("disputes.submit", "POST", "/disputes/{dispute}/evidence", Dispute, body=SubmitEvidence)
 ACCEPT: Operation[None, Dispute] = write("disputes.accept", "POST", "/disputes/{dispute}/accept", Dispute, money=True)
