@@ -85,7 +85,8 @@ def _recompute(after: AfterTheDay) -> dict[str, Any]:
     audit = after.json("audit", "list", "--all")
     summary = next(one["changes"]["summary"] for one in audit if one["operation"] == "users.import")
     payments = after.json("payments", "list", "--all")
-    imported = {item["id"] for item in _of_import(audit)}
+    instants = {one["at"] for one in audit if one["operation"] == "subscriptions.import"}
+    imported = {item["id"] for item in payments if item["created_at"] in instants}
     refunds = after.json("refunds", "list", "--all")
     goodwill = [item for item in refunds if item["reason"] == "goodwill"]
     balances = after.json("ledger", "check")["balances"]
@@ -125,12 +126,6 @@ def _recompute(after: AfterTheDay) -> dict[str, Any]:
         "active_subscriptions": today["active_subscriptions"],
         "revenue": {row["currency"]: row["revenue"]["amount"] for row in today["taken"]},
     }
-
-
-def _of_import(audit: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    changes = (one["changes"] for one in audit if one["operation"] == "subscriptions.import")
-    found = [change for item in changes for change in (item["changes"] if isinstance(item, dict) else item)]
-    return [change["after"] for change in found if change["type"] == "payment.created"]
 
 
 def _subscriptions(after: AfterTheDay, imported: set[str]) -> dict[str, int]:
