@@ -110,7 +110,7 @@ async def test_equal_rows_are_refused_as_repeated_unless_each_has_a_key_of_its_o
         ("1E999999999", "row_amount_unclear"),
         ("٢٥.00", "row_amount_unclear"),
         ("25.00 EUR", "refund_currency_differs"),
-        ("25.00 XXX", "row_amount_unclear"),
+        ("25.00 QQQ", "row_amount_unclear"),
         (2500, "invalid_row"),
         (25.0, "invalid_row"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtp.runtime import adopt, errors, lock, logs, probe, state
+from rtp.runtime import adopt, control, errors, lock, logs, probe, state
+from rtp.runtime.control import Event
 from rtp.runtime.instance import Instance, private_folder, socket_folder, write_private
 from rtp.runtime.keeper import STABLE_SECONDS, Backoff
+from rtp.runtime.preloader import Preloader
 from rtp.runtime.site import exported
 from rtp.runtime.state import Board, ServiceState, Status
 from rtp.runtime.tails import tail
@@ -264,3 +267,25 @@ def test_the_runtime_imports_neither_server_nor_database_nor_terminal_libraries(
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"sqlalchemy", "psycopg", "litestar", "typer", "rich", "httpx", "uvicorn", "redis", "procrastinate"}
     assert heavy & set(loaded) == set()
+
+
+def joined(preloader: Preloader) -> socket.socket:
+    """A preloaded child's end of a new control pair."""
+    with preloader.connect() as theirs:
+        return theirs.dup()
+
+
+async def test_who_waits_for_the_preloaded_child_is_woken_by_the_one_that_replaces_it() -> None:
+    preloader = Preloader()
+    with joined(preloader) as first:
+        control.send(first, Event(event="loaded"))
+        await asyncio.wait_for(preloader.loaded.wait(), 10)
+    while preloader.loaded.is_set():  # noqa: ASYNC110 - until it is seen that the first one is gone
+        await asyncio.sleep(0)
+    waiting = asyncio.create_task(preloader.loaded.wait())  # as the worker, which ended with its parent
+    await asyncio.sleep(0)
+    with joined(preloader) as second:
+        assert not waiting.done()
+        control.send(second, Event(event="loaded"))
+        await asyncio.wait_for(waiting, 10)
+    preloader.close()

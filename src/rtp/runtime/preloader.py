@@ -37,7 +37,7 @@ class Preloader:
     def connect(self) -> Iterator[socket.socket]:
         """A new control pair: yields the child's end, and reads ours from then on."""
         self.close()
-        self.loaded = asyncio.Event()
+        self.loaded.clear()  # the event itself stays: somebody may be waiting for the next child already
         ours, theirs = socket.socketpair()
         self._ours = ours
         with theirs:
@@ -62,7 +62,8 @@ class Preloader:
         except (ConnectionError, msgspec.DecodeError):
             pass  # the child is gone; its keeper sees the exit itself
         finally:
-            self.loaded.clear()
+            if self._ours in (ours, None):  # nobody has taken its place yet
+                self.loaded.clear()
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(PreloaderGone())
