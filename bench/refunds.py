@@ -19,6 +19,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench import platform
 from bench.frame import Case, Measured, NotMeasured
+from rtp.runtime.instance import Instance
+from rtp.runtime.site import open_site
+from rtp.settings import Settings, load
 from rtp.testing.instance import RunningInstance
 
 CONNECTIONS = 16
@@ -56,9 +59,11 @@ def issue(quick: bool) -> Measured:
     with platform.database(instance) as connection, scratch(instance) as database, held(instance, "worker", "provider"):
         payments = Payments(connection)
         ratios, issued, fsyncs = [], 0, 0
+        print(f"  {asyncio.run(statements(instance, payments.take(2)))} statements per refund", flush=True)
         for turn in range(pairs + 1):
+            some = payments.take(int(400 * amount))
             before = synced(connection)
-            count, seconds = asyncio.run(refund(socket, payments.take(int(400 * amount)), amount))
+            count, seconds = asyncio.run(refund(socket, some, amount))
             if turn:
                 fsyncs, issued = fsyncs + synced(connection) - before, issued + count
                 ratios.append(count / seconds / tpc_b(database, amount))
@@ -114,6 +119,31 @@ async def _refund(socket: str, payments: Iterator[str], until: float) -> int:
     writer.close()
     await writer.wait_closed()
     return count
+
+
+async def statements(instance: RunningInstance, payments: list[str]) -> int:
+    """How many statements the API sends for one refund, counted in an application of this process."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    from rtp.testing import asgi
+    from rtp_server.app import create_app
+
+    sent: list[str] = []
+    environment = open_site(Instance(at := Settings(home=str(instance.home))), at).environment()
+    app: Any = create_app(load(environment))
+    event.listen(Engine, "before_cursor_execute", lambda _connection, _cursor, text, *_: sent.append(text))
+    async with asgi.started(app), asgi.client(app, socket=True) as client:
+        for payment in payments:  # the first one warms up
+            sent.clear()
+            answer = await client.post(
+                f"/v1/payments/{payment}/refunds",
+                json={"reason": "duplicate", "amount": 2500},
+                headers={"idempotency-key": str(uuid.uuid4())},
+            )
+            if answer.status_code != 201:
+                raise NotMeasured(answer.text)
+    return len(sent)
 
 
 def synced(connection: psycopg.Connection) -> int:
