@@ -59,7 +59,7 @@ def issue(quick: bool) -> Measured:
     with platform.database(instance) as connection, scratch(instance) as database, held(instance, "worker", "provider"):
         payments = Payments(connection)
         ratios, issued, fsyncs = [], 0, 0
-        print(f"  {asyncio.run(statements(instance, payments.take(2)))} statements per refund", flush=True)
+        print(f"  {asyncio.run(statements(instance, payments.take(5)))} statements per refund", flush=True)
         for turn in range(pairs + 1):
             some = payments.take(int(400 * amount))
             before = synced(connection)
@@ -130,11 +130,12 @@ async def statements(instance: RunningInstance, payments: list[str]) -> int:
     from rtp_server.app import create_app
 
     sent: list[str] = []
+    counts = []
     environment = open_site(Instance(at := Settings(home=str(instance.home))), at).environment()
     app: Any = create_app(load(environment))
     event.listen(Engine, "before_cursor_execute", lambda _connection, _cursor, text, *_: sent.append(text))
     async with asgi.started(app), asgi.client(app, socket=True) as client:
-        for payment in payments:  # the first one warms up
+        for payment in payments:  # the fewest count: the application's own upkeep comes in between
             sent.clear()
             answer = await client.post(
                 f"/v1/payments/{payment}/refunds",
@@ -143,7 +144,8 @@ async def statements(instance: RunningInstance, payments: list[str]) -> int:
             )
             if answer.status_code != 201:
                 raise NotMeasured(answer.text)
-    return len(sent)
+            counts.append(len(sent))
+    return min(counts)
 
 
 def synced(connection: psycopg.Connection) -> int:
