@@ -100,17 +100,20 @@ class Frame:
 
     async def execute(self, statement: Executable, values: Any = None) -> Any:
         """Run a statement in the frame's transaction."""
-        await self.flush()
+        if self.added:
+            await self.flush()
         return await self.connection.execute(statement, values)
 
     async def all(self, statement: Executable, values: Any = None) -> Sequence[Row[Any]]:
         """All rows of a query."""
-        await self.flush()
+        if self.added:
+            await self.flush()
         return (await self.connection.execute(statement, values)).all()
 
     async def first(self, statement: Executable, values: Any = None) -> Row[Any] | None:
         """The first row of a query, or None."""
-        await self.flush()
+        if self.added:
+            await self.flush()
         return (await self.connection.execute(statement, values)).first()
 
     def record(
