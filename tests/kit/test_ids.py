@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rtp.kit import ids
 from rtp.kit.ids import IdSource, WrongId
+from rtp.refunds.errors import RefundNotFound
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -54,6 +55,14 @@ def test_a_text_that_is_nearly_an_id_is_refused(text: str) -> None:
 def test_an_id_of_something_else_is_named() -> None:
     with pytest.raises(WrongId, match="is an invoice id, and a subscription id"):
         ids.parse("sub", ids.show("inv", UUID(int=5)))
+
+
+def test_what_is_no_such_id_is_not_there_and_the_cause_says_why() -> None:
+    assert ids.parse_or("rfd", ids.show("rfd", UUID(int=5)), RefundNotFound) == UUID(int=5)
+    with pytest.raises(RefundNotFound) as caught:
+        ids.parse_or("rfd", "rfd_42", RefundNotFound)
+    assert caught.value.params == {"key": "rfd_42"}
+    assert isinstance(caught.value.__cause__, WrongId)
 
 
 @given(st.integers(0, 2**63 - 1))

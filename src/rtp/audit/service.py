@@ -16,10 +16,7 @@ async def show(frame: Frame, key: str) -> AuditEntry:
 
     Raises: AuditEntryNotFound.
     """
-    try:
-        entry = await repository.find(frame, ids.parse("aud", key))
-    except ids.WrongId as error:
-        raise AuditEntryNotFound(key=key) from error
+    entry = await repository.find(frame, ids.parse_or("aud", key, AuditEntryNotFound))
     if entry is None:
         raise AuditEntryNotFound(key=key)
     return entry

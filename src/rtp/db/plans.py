@@ -108,10 +108,7 @@ async def get(frame: Frame, text: str, *, lock: bool = False) -> StoredPlan:
 
     Raises: PlanNotFound.
     """
-    try:
-        plan_id = ids.parse("plan", text)
-    except ids.WrongId as error:
-        raise PlanNotFound(key=text) from error
+    plan_id = ids.parse_or("plan", text, PlanNotFound)
     query = select(plans).where(plans.c.id == plan_id)
     row = await frame.first(query.with_for_update() if lock else query)
     if row is None:

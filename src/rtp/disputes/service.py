@@ -100,10 +100,7 @@ def id_of(key: str) -> UUID:
 
     Raises: DisputeNotFound.
     """
-    try:
-        return ids.parse("dsp", key)
-    except ids.WrongId as error:
-        raise DisputeNotFound(key=key) from error
+    return ids.parse_or("dsp", key, DisputeNotFound)
 
 
 async def _open(frame: Frame, payment: Payment, provider: str, told: ProviderDispute) -> Dispute:

@@ -73,10 +73,7 @@ async def show(frame: Frame, key: str) -> Entitlement:
 
     Raises: EntitlementNotFound.
     """
-    try:
-        found = await repository.find(frame, ids.parse("ent", key))
-    except ids.WrongId as error:
-        raise EntitlementNotFound(key=key) from error
+    found = await repository.find(frame, ids.parse_or("ent", key, EntitlementNotFound))
     if found is None:
         raise EntitlementNotFound(key=key)
     return found

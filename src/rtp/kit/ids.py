@@ -12,6 +12,7 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -130,6 +131,17 @@ def parse(prefix: str, text: str) -> UUID:
     if number >> 128:
         raise WrongId(f"{text!r} is not {_with_article(NOUNS[prefix])} id")
     return UUID(int=number)
+
+
+def parse_or(prefix: str, text: str, missing: Callable[..., Exception]) -> UUID:
+    """The UUID behind `prefix_…`, where a text that is no such id names nothing that is there.
+
+    Raises: what `missing` makes of the text as its `key`.
+    """
+    try:
+        return parse(prefix, text)
+    except WrongId as error:
+        raise missing(key=text) from error
 
 
 def _with_article(noun: str) -> str:

@@ -96,7 +96,4 @@ def _record(frame: Frame, type: str, before: PaymentMethod, after: PaymentMethod
 
 
 def _id_of(key: str) -> UUID:
-    try:
-        return ids.parse("pm", key)
-    except ids.WrongId as error:
-        raise MethodNotFound(key=key) from error
+    return ids.parse_or("pm", key, MethodNotFound)

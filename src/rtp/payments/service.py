@@ -188,10 +188,7 @@ def id_of(key: str) -> UUID:
 
     Raises: PaymentNotFound.
     """
-    try:
-        return ids.parse("pay", key)
-    except ids.WrongId as error:
-        raise PaymentNotFound(key=key) from error
+    return ids.parse_or("pay", key, PaymentNotFound)
 
 
 async def _find(frame: Frame, key: str, *, lock: bool = False) -> Payment:

@@ -43,10 +43,7 @@ async def show(frame: Frame, key: str) -> Run:
 
     Raises: ReconcileRunNotFound.
     """
-    try:
-        found = await repository.find(frame, ids.parse("rec", key))
-    except ids.WrongId as error:
-        raise ReconcileRunNotFound(key=key) from error
+    found = await repository.find(frame, ids.parse_or("rec", key, ReconcileRunNotFound))
     if found is None:
         raise ReconcileRunNotFound(key=key)
     return found

@@ -160,7 +160,4 @@ def id_of(key: str) -> UUID:
 
     Raises: BulkNotFound.
     """
-    try:
-        return ids.parse("bulk", key)
-    except ids.WrongId as error:
-        raise BulkNotFound(key=key) from error
+    return ids.parse_or("bulk", key, BulkNotFound)

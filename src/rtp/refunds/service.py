@@ -177,10 +177,7 @@ def id_of(key: str) -> UUID:
 
     Raises: RefundNotFound.
     """
-    try:
-        return ids.parse("rfd", key)
-    except ids.WrongId as error:
-        raise RefundNotFound(key=key) from error
+    return ids.parse_or("rfd", key, RefundNotFound)
 
 
 def _exceeds(payment: Payment, asked: Money) -> RefundExceedsCaptured:

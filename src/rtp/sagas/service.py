@@ -123,10 +123,7 @@ def id_of(key: str) -> UUID:
 
     Raises: SagaNotFound.
     """
-    try:
-        return ids.parse("saga", key)
-    except ids.WrongId as error:
-        raise SagaNotFound(key=key) from error
+    return ids.parse_or("saga", key, SagaNotFound)
 
 
 def _first(frame: Frame, step: Step) -> SagaStep:

@@ -59,10 +59,7 @@ async def resolve(frame: Frame, key: str, *, lock: bool = False) -> tuple[UUID, 
     if "@" in key:
         staff_id = await repository.id_of_email(frame, key)
     else:
-        try:
-            staff_id = ids.parse("stf", key)
-        except ids.WrongId as error:
-            raise StaffNotFound(key=key) from error
+        staff_id = ids.parse_or("stf", key, StaffNotFound)
     member = None if staff_id is None else await repository.find(frame, staff_id, lock=lock)
     if staff_id is None or member is None:
         raise StaffNotFound(key=key)

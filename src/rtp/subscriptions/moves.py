@@ -30,10 +30,7 @@ async def find(frame: Frame, key: str, *, lock: bool = False) -> Held:
 
     Raises: SubscriptionNotFound.
     """
-    try:
-        subscription_id = ids.parse("sub", key)
-    except ids.WrongId as error:
-        raise SubscriptionNotFound(key=key) from error
+    subscription_id = ids.parse_or("sub", key, SubscriptionNotFound)
     held = await repository.find(frame, subscription_id, lock=lock)
     if held is None:
         raise SubscriptionNotFound(key=key)

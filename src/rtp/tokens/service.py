@@ -62,10 +62,7 @@ async def revoke(frame: Frame, key: str) -> Token:
 
     Raises: TokenNotFound, TokenAlreadyRevoked.
     """
-    try:
-        token_id = ids.parse("tok", key)
-    except ids.WrongId as error:
-        raise TokenNotFound(key=key) from error
+    token_id = ids.parse_or("tok", key, TokenNotFound)
     before = await repository.find(frame, token_id, lock=True)
     if before is None:
         raise TokenNotFound(key=key)

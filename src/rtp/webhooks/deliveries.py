@@ -163,10 +163,7 @@ def _goes(event: Event, endpoint_id: UUID, patterns: Sequence[str]) -> bool:
 
 
 def _id(prefix: str, key: str) -> UUID:
-    try:
-        return ids.parse(prefix, key)
-    except ids.WrongId as error:
-        raise WebhookDeliveryNotFound(key=key) from error
+    return ids.parse_or(prefix, key, WebhookDeliveryNotFound)
 
 
 async def _expected(frame: Frame, key: str, round: int, attempt: int, *, lock: bool) -> Held | None:

@@ -175,10 +175,7 @@ def id_of(key: str) -> UUID:
 
     Raises: WebhookEndpointNotFound.
     """
-    try:
-        return ids.parse("we", key)
-    except ids.WrongId as error:
-        raise WebhookEndpointNotFound(key=key) from error
+    return ids.parse_or("we", key, WebhookEndpointNotFound)
 
 
 def allowed(frame: Frame, url: str, loopback: bool) -> str:

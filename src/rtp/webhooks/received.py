@@ -160,7 +160,4 @@ async def _change(frame: Frame, before: Received, **values: object) -> Received:
 
 
 def _id_of(key: str) -> UUID:
-    try:
-        return ids.parse("whr", key)
-    except ids.WrongId as error:
-        raise ReceivedWebhookNotFound(key=key) from error
+    return ids.parse_or("whr", key, ReceivedWebhookNotFound)

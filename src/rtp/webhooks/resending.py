@@ -48,10 +48,7 @@ async def _delivery(frame: Frame, key: str) -> list[Held]:
 
 async def _event(frame: Frame, key: str, endpoint: str) -> list[Held]:
     """To every endpoint that had it or wants it, or to one of them."""
-    try:
-        event_id = ids.parse("evt", key)
-    except ids.WrongId as error:
-        raise WebhookEventNotFound(key=key) from error
+    event_id = ids.parse_or("evt", key, WebhookEventNotFound)
     event = await events.find(frame, event_id)
     if event is None or not payload.is_sent(event.type):
         raise WebhookEventNotFound(key=key)
