@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 
 from rtp.audit.schemas import AuditEntry
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.db.records import audit
 from rtp.kit import ids
 from rtp.operations import Page
@@ -41,23 +41,12 @@ async def find(frame: Frame, entry_id: UUID) -> AuditEntry | None:
 
 async def page(frame: Frame, page: PageRequest, *, actor: str, target: str) -> Page[AuditEntry]:
     """One page of the audit; a user as target finds every write for that member."""
-    query = select(audit)
-    if actor:
-        query = query.where(audit.c.actor == actor)
+    query = matching(select(audit), (audit.c.actor, actor))
     if target.startswith(ids.USER_PREFIX + "_"):
         query = query.where(audit.c.user_id == _user(target))
     elif target:
         query = query.where(audit.c.target == target)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=audit.c.id,
-        sorts={"at": audit.c.id},
-        default="-at",
-        time=audit.c.at,
-        build=_to_entry,
-    )
+    return await page_of(frame, page, query, key=audit.c.id, time=audit.c.at, build=_to_entry)
 
 
 def _user(target: str) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from rtp.breakers.model import breakers
 from rtp.breakers.schemas import Breaker, Circuit, Reading
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.operations import Page
 
@@ -102,9 +102,7 @@ async def ask_reset(frame: Frame, breaker_id: UUID) -> Breaker:
 
 async def page(frame: Frame, page: PageRequest, *, circuit: Circuit | None) -> Page[Breaker]:
     """One page of the breakers of living processes."""
-    query = select(breakers).where(_ALIVE)
-    if circuit is not None:
-        query = query.where(breakers.c.circuit == circuit)
+    query = matching(select(breakers).where(_ALIVE), (breakers.c.circuit, circuit))
     return await page_of(
         frame,
         page,

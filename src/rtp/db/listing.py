@@ -40,15 +40,19 @@ async def page_of(
     query: Select[Any],
     *,
     key: ColumnElement[Any],
-    sorts: Mapping[str, ColumnElement[Any]],
-    default: str,
     time: ColumnElement[Any],
     build: Callable[[Row[Any]], T],
+    sorts: Mapping[str, ColumnElement[Any]] | None = None,
+    default: str = "",
 ) -> Page[T]:
     """One page of `query`, ordered by one of `sorts` and then by `key`, the unique column.
 
+    Without `sorts` it can be sorted by `time` alone, which rises as the key does, and comes newest first.
+
     Raises: InvalidInput for a bad cursor, sort or time.
     """
+    if sorts is None:
+        sorts, default = {str(time.key): key}, default or f"-{time.key}"
     name = page.sort or default
     descending = name.startswith("-")
     if (column := sorts.get(name.lstrip("-"))) is None:
@@ -71,6 +75,11 @@ async def page_of(
         last = [msgspec.to_builtins(getattr(rows[-1], f"_key{place}")) for place in range(len(order))]
         cursor = paging.sign(page.secret, scope, last)
     return Page(items=[build(row) for row in rows], next=cursor)
+
+
+def matching(query: Select[Any], *wanted: tuple[ColumnElement[Any], Any]) -> Select[Any]:
+    """The query, narrowed by each (column, value) that was asked for; None and the empty text ask for nothing."""
+    return query.where(*(column == value for column, value in wanted if value not in (None, "")))
 
 
 def page_of_items(page: PageRequest, items: Iterable[T], key: Callable[[T], str]) -> Page[T]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select, update
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.disputes import policy
 from rtp.disputes.model import disputes
 from rtp.disputes.schemas import Dispute, DisputeLine, DisputeState
@@ -117,13 +117,9 @@ async def page(
     frame: Frame, page: PageRequest, *, user_id: int | None, payment_id: UUID | None, state: DisputeState | None
 ) -> Page[DisputeLine]:
     """One page of disputes."""
-    query = select(disputes)
-    if user_id is not None:
-        query = query.where(disputes.c.user_id == user_id)
-    if payment_id is not None:
-        query = query.where(disputes.c.payment_id == payment_id)
-    if state is not None:
-        query = query.where(disputes.c.state == state)
+    query = matching(
+        select(disputes), (disputes.c.user_id, user_id), (disputes.c.payment_id, payment_id), (disputes.c.state, state)
+    )
     return await page_of(
         frame,
         page,

@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, or_, select, update
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.entitlements import policy
 from rtp.entitlements.model import entitlements
 from rtp.entitlements.schemas import Entitlement
@@ -99,11 +99,7 @@ async def page(
     frame: Frame, page: PageRequest, *, user_id: int | None, product: str, open: bool | None
 ) -> Page[Entitlement]:
     """One page of entitlements."""
-    query = select(entitlements)
-    if user_id is not None:
-        query = query.where(entitlements.c.user_id == user_id)
-    if product:
-        query = query.where(entitlements.c.product_key == product)
+    query = matching(select(entitlements), (entitlements.c.user_id, user_id), (entitlements.c.product_key, product))
     ended = or_(entitlements.c.open.is_(False), entitlements.c.until <= frame.now)
     if open is not None:
         until = entitlements.c.until

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.db.records import events
 from rtp.events.schemas import Event
 from rtp.kit import ids
@@ -36,18 +36,5 @@ async def find(frame: Frame, event_id: UUID) -> Event | None:
 
 async def page(frame: Frame, page: PageRequest, *, type: str, aggregate: str) -> Page[Event]:
     """One page of events, newest first."""
-    query = select(events)
-    if type:
-        query = query.where(events.c.type == type)
-    if aggregate:
-        query = query.where(events.c.aggregate_id == aggregate)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=events.c.id,
-        sorts={"timestamp": events.c.id},
-        default="-timestamp",
-        time=events.c.timestamp,
-        build=to_event,
-    )
+    query = matching(select(events), (events.c.type, type), (events.c.aggregate_id, aggregate))
+    return await page_of(frame, page, query, key=events.c.id, time=events.c.timestamp, build=to_event)

@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import policy
@@ -94,23 +94,10 @@ async def page(
     frame: Frame, page: PageRequest, *, account: str, source: UUID | None, user_id: int | None
 ) -> Page[LedgerEntry]:
     """One page of entries."""
-    query = select(ledger)
-    if account:
-        query = query.where(ledger.c.account == account)
-    if source is not None:
-        query = query.where(ledger.c.source == source)
-    if user_id is not None:
-        query = query.where(ledger.c.user_id == user_id)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=ledger.c.id,
-        sorts={"at": ledger.c.id},
-        default="-at",
-        time=ledger.c.at,
-        build=_to_entry,
+    query = matching(
+        select(ledger), (ledger.c.account, account), (ledger.c.source, source), (ledger.c.user_id, user_id)
     )
+    return await page_of(frame, page, query, key=ledger.c.id, time=ledger.c.at, build=_to_entry)
 
 
 async def balances(frame: Frame) -> list[Balance]:
@@ -135,9 +122,8 @@ async def transactions(frame: Frame, page: PageRequest) -> Page[Transaction]:
         page,
         select(ledger.c.transaction_id, func.min(ledger.c.at).label("at"), sides).group_by(ledger.c.transaction_id),
         key=ledger.c.transaction_id,
-        sorts={"at": ledger.c.transaction_id},
-        default="at",
         time=ledger.c.at,
+        default="at",
         build=_to_transaction,
     )
 

@@ -172,14 +172,7 @@ async def page(frame: Frame, page: PageRequest) -> Page[AppliedMigration]:
     if not await frame.connection.run_sync(exists):
         return Page(items=[])
     return await page_of(
-        frame,
-        page,
-        select(schema_history),
-        key=schema_history.c.id,
-        sorts={"started_at": schema_history.c.id},
-        default="-started_at",
-        time=schema_history.c.started_at,
-        build=to_applied,
+        frame, page, select(schema_history), key=schema_history.c.id, time=schema_history.c.started_at, build=to_applied
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, insert, select, text, update
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -185,21 +185,8 @@ async def change(frame: Frame, payment_id: UUID, **values: Any) -> Payment:
 
 async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: PaymentState | None) -> Page[Payment]:
     """One page of payments."""
-    query = select(payments)
-    if user_id is not None:
-        query = query.where(payments.c.user_id == user_id)
-    if state is not None:
-        query = query.where(payments.c.state == state)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=payments.c.id,
-        sorts={"created_at": payments.c.id},
-        default="-created_at",
-        time=payments.c.created_at,
-        build=to_payment,
-    )
+    query = matching(select(payments), (payments.c.user_id, user_id), (payments.c.state, state))
+    return await page_of(frame, page, query, key=payments.c.id, time=payments.c.created_at, build=to_payment)
 
 
 async def failures(frame: Frame) -> list[tuple[str, str, int]]:
@@ -293,8 +280,6 @@ async def methods_page(frame: Frame, page: PageRequest, user_id: int) -> Page[Pa
         page,
         select(payment_methods).where(payment_methods.c.user_id == user_id, payment_methods.c.state != "removed"),
         key=payment_methods.c.id,
-        sorts={"created_at": payment_methods.c.id},
-        default="-created_at",
         time=payment_methods.c.created_at,
         build=_to_method,
     )

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, insert, select, text
+from sqlalchemy import Row, insert, select, text
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -83,9 +83,7 @@ async def all_products(frame: Frame) -> list[Product]:
 
 async def active_prices(frame: Frame, product_id: UUID | None = None) -> list[Price]:
     """The prices that can be bought, of one product or of all, shortest period first."""
-    query = _PRICES.where(prices.c.status == "active")
-    if product_id is not None:
-        query = query.where(prices.c.product_id == product_id)
+    query = matching(_PRICES.where(prices.c.status == "active"), (prices.c.product_id, product_id))
     found = [to_price(row) for row in await frame.all(query.order_by(prices.c.id))]
     return sorted(found, key=lambda price: (price.product, price.months))
 
@@ -108,11 +106,7 @@ async def find_price(frame: Frame, key: str) -> Price | None:
 
 async def page_products(frame: Frame, page: PageRequest, *, status: Status | None, kind: Kind | None) -> Page[Product]:
     """One page of products."""
-    query: Select[Any] = select(products)
-    if status is not None:
-        query = query.where(products.c.status == status)
-    if kind is not None:
-        query = query.where(products.c.kind == kind)
+    query = matching(select(products), (products.c.status, status), (products.c.kind, kind))
     return await page_of(
         frame,
         page,
@@ -129,11 +123,7 @@ async def page_prices(
     frame: Frame, page: PageRequest, *, status: Status | None, product_id: UUID | None, search: str
 ) -> Page[Price]:
     """One page of prices."""
-    query: Select[Any] = _PRICES
-    if status is not None:
-        query = query.where(prices.c.status == status)
-    if product_id is not None:
-        query = query.where(prices.c.product_id == product_id)
+    query = matching(_PRICES, (prices.c.status, status), (prices.c.product_id, product_id))
     if search:
         query = query.where(prices.c.key.contains(search.lower(), autoescape=True))
     return await page_of(

@@ -184,16 +184,7 @@ async def newest(frame: Frame, count: int = 1) -> list[RunLine]:
 
 async def page(frame: Frame, page: PageRequest) -> Page[RunLine]:
     """One page of runs."""
-    return await page_of(
-        frame,
-        page,
-        select(runs),
-        key=runs.c.id,
-        sorts={"created_at": runs.c.id},
-        default="-created_at",
-        time=runs.c.created_at,
-        build=_to_line,
-    )
+    return await page_of(frame, page, select(runs), key=runs.c.id, time=runs.c.created_at, build=_to_line)
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:

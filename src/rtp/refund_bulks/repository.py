@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Row, and_, case, column, delete, insert, litera
 
 from rtp.db import bulk as many
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -223,19 +223,8 @@ async def count(frame: Frame, bulk_id: UUID) -> Count:
 
 async def page(frame: Frame, page: PageRequest, *, state: BulkState | None) -> Page[Bulk]:
     """One page of bulk refunds, counted as they were last."""
-    query = select(refund_bulks)
-    if state is not None:
-        query = query.where(refund_bulks.c.state == state)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=refund_bulks.c.id,
-        sorts={"created_at": refund_bulks.c.id},
-        default="-created_at",
-        time=refund_bulks.c.created_at,
-        build=to_bulk,
-    )
+    query = matching(select(refund_bulks), (refund_bulks.c.state, state))
+    return await page_of(frame, page, query, key=refund_bulks.c.id, time=refund_bulks.c.created_at, build=to_bulk)
 
 
 async def page_of_rows(frame: Frame, page: PageRequest, bulk_id: UUID, *, state: RowState | None) -> Page[BulkOutcome]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, update
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -112,21 +112,8 @@ async def change(frame: Frame, refund_id: UUID, **values: Any) -> Refund:
 
 async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: RefundState | None) -> Page[Refund]:
     """One page of refunds."""
-    query = select(refunds)
-    if user_id is not None:
-        query = query.where(refunds.c.user_id == user_id)
-    if state is not None:
-        query = query.where(refunds.c.state == state)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=refunds.c.id,
-        sorts={"created_at": refunds.c.id},
-        default="-created_at",
-        time=refunds.c.created_at,
-        build=to_refund,
-    )
+    query = matching(select(refunds), (refunds.c.user_id, user_id), (refunds.c.state, state))
+    return await page_of(frame, page, query, key=refunds.c.id, time=refunds.c.created_at, build=to_refund)
 
 
 async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Row, insert, select, text, update
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.sagas import policy
@@ -141,21 +141,8 @@ async def change_step(frame: Frame, kept: Kept, place: int, **values: Any) -> Ke
 
 async def page(frame: Frame, page: PageRequest, *, state: SagaState | None, subject: str) -> Page[Saga]:
     """One page of sagas."""
-    query = select(sagas)
-    if state is not None:
-        query = query.where(sagas.c.state == state)
-    if subject:
-        query = query.where(sagas.c.subject == subject)
-    found = await page_of(
-        frame,
-        page,
-        query,
-        key=sagas.c.id,
-        sorts={"created_at": sagas.c.id},
-        default="-created_at",
-        time=sagas.c.created_at,
-        build=lambda row: row,
-    )
+    query = matching(select(sagas), (sagas.c.state, state), (sagas.c.subject, subject))
+    found = await page_of(frame, page, query, key=sagas.c.id, time=sagas.c.created_at, build=lambda row: row)
     steps = await _steps_of(frame, [row.id for row in found.items])
     return Page(items=[_to_kept(row, steps[row.id]).shown() for row in found.items], next=found.next)
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -179,13 +179,12 @@ async def page(
     due_before: datetime | None,
 ) -> Page[Subscription]:
     """One page of subscriptions: those due before an instant by that time, else the newest first."""
-    query = select(subscriptions)
-    if user_id is not None:
-        query = query.where(subscriptions.c.user_id == user_id)
-    if status is not None:
-        query = query.where(subscriptions.c.status == status)
-    if price:
-        query = query.where(subscriptions.c.price_key == price)
+    query = matching(
+        select(subscriptions),
+        (subscriptions.c.user_id, user_id),
+        (subscriptions.c.status, status),
+        (subscriptions.c.price_key, price),
+    )
     sorts: dict[str, ColumnElement[Any]] = {"created_at": subscriptions.c.id}
     if due_before is not None:
         query = query.where(subscriptions.c.due_at < due_before)

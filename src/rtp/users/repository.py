@@ -121,16 +121,7 @@ async def page(
         query = query.where(users.c.status == status)
     if price:
         query = query.where(_SUBSCRIBED.bindparams(price=price))
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=users.c.id,
-        sorts={"created_at": users.c.id},
-        default="-created_at",
-        time=users.c.created_at,
-        build=to_user,
-    )
+    return await page_of(frame, page, query, key=users.c.id, time=users.c.created_at, build=to_user)
 
 
 async def add_note(frame: Frame, user_id: int, note: str) -> Note:

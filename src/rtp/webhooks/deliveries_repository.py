@@ -11,7 +11,7 @@ from sqlalchemy import Row, delete, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.db.records import events
 from rtp.kit import ids
 from rtp.operations import Page
@@ -143,25 +143,14 @@ async def page(
     type: str,
 ) -> Page[Delivery]:  # fmt: skip
     """One page of deliveries."""
-    query = select(deliveries)
-    if endpoint_id is not None:
-        query = query.where(deliveries.c.endpoint_id == endpoint_id)
-    if event_id is not None:
-        query = query.where(deliveries.c.event_id == event_id)
-    if state is not None:
-        query = query.where(deliveries.c.state == state)
-    if type:
-        query = query.where(deliveries.c.type == type)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=deliveries.c.id,
-        sorts={"created_at": deliveries.c.id},
-        default="-created_at",
-        time=deliveries.c.created_at,
-        build=to_delivery,
+    query = matching(
+        select(deliveries),
+        (deliveries.c.endpoint_id, endpoint_id),
+        (deliveries.c.event_id, event_id),
+        (deliveries.c.state, state),
+        (deliveries.c.type, type),
     )
+    return await page_of(frame, page, query, key=deliveries.c.id, time=deliveries.c.created_at, build=to_delivery)
 
 
 async def add_attempt(frame: Frame, delivery_id: UUID, attempt: Attempt) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, insert, or_, select, update
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.webhooks.model import endpoints, secrets
@@ -94,19 +94,8 @@ async def note_failures(frame: Frame, endpoint_id: UUID, failures: int, since: d
 
 async def page(frame: Frame, page: PageRequest, *, state: EndpointState | None) -> Page[Endpoint]:
     """One page of endpoints."""
-    query = select(endpoints).where(endpoints.c.state != "deleted")
-    if state is not None:
-        query = query.where(endpoints.c.state == state)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=endpoints.c.id,
-        sorts={"created_at": endpoints.c.id},
-        default="-created_at",
-        time=endpoints.c.created_at,
-        build=to_endpoint,
-    )
+    query = matching(select(endpoints).where(endpoints.c.state != "deleted"), (endpoints.c.state, state))
+    return await page_of(frame, page, query, key=endpoints.c.id, time=endpoints.c.created_at, build=to_endpoint)
 
 
 async def subscribers(frame: Frame) -> list[Subscriber]:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rtp.db.frame import Frame
-from rtp.db.listing import PageRequest, page_of
+from rtp.db.listing import PageRequest, matching, page_of
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.payments.ports import ProviderEvent
@@ -49,9 +49,7 @@ async def add(frame: Frame, **values: Any) -> Received | None:
 
 async def of_event(frame: Frame, event_id: str, provider: str = "") -> list[Received]:
     """The events that providers, or this one, sent under an id of theirs."""
-    query = select(*_COLUMNS).where(received.c.event_id == event_id)
-    if provider:
-        query = query.where(received.c.provider == provider)
+    query = matching(select(*_COLUMNS).where(received.c.event_id == event_id), (received.c.provider, provider))
     return [_to_received(row) for row in await frame.all(query.order_by(received.c.id))]
 
 
@@ -88,24 +86,11 @@ async def page(
     frame: Frame, page: PageRequest, *, state: ReceivedState | None, type: str, provider: str, about: str
 ) -> Page[Received]:
     """One page of received events; a type that ends in `.*` means all of its noun."""
-    query = select(*_COLUMNS)
-    if state is not None:
-        query = query.where(received.c.state == state)
+    query = matching(
+        select(*_COLUMNS), (received.c.state, state), (received.c.provider, provider), (received.c.about, about)
+    )
     if type.endswith(".*"):
         query = query.where(received.c.type.startswith(type[:-1], autoescape=True))
     elif type:
         query = query.where(received.c.type == type)
-    if provider:
-        query = query.where(received.c.provider == provider)
-    if about:
-        query = query.where(received.c.about == about)
-    return await page_of(
-        frame,
-        page,
-        query,
-        key=received.c.id,
-        sorts={"received_at": received.c.id},
-        default="-received_at",
-        time=received.c.received_at,
-        build=_to_received,
-    )
+    return await page_of(frame, page, query, key=received.c.id, time=received.c.received_at, build=_to_received)
