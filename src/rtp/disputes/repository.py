@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.disputes import policy
 from rtp.disputes.model import disputes
 from rtp.disputes.schemas import Dispute, DisputeLine, DisputeState
@@ -47,8 +48,7 @@ def to_line(row: Row[Any], now: datetime) -> DisputeLine:
 
 async def find(frame: Frame, dispute_id: UUID, *, lock: bool = False) -> Dispute | None:
     """The dispute with this id; with `lock`, held for this transaction."""
-    query = select(disputes).where(disputes.c.id == dispute_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, disputes, dispute_id, lock=lock)
     return None if row is None else to_dispute(row)
 
 
@@ -88,9 +88,7 @@ async def add(frame: Frame, user_id: int, payment_id: UUID, provider: str, told:
 
 async def change(frame: Frame, dispute_id: UUID, **values: Any) -> Dispute:
     """Change columns and take the next version."""
-    query = update(disputes).where(disputes.c.id == dispute_id)
-    query = query.values(**values, version=disputes.c.version + 1).returning(disputes)
-    return to_dispute((await frame.execute(query)).one())
+    return to_dispute(await change_row(frame, disputes, dispute_id, **values))
 
 
 async def sums(frame: Frame, payment_id: UUID) -> tuple[int, int, int]:

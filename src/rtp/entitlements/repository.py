@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, or_, select
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.entitlements import policy
 from rtp.entitlements.model import entitlements
 from rtp.entitlements.schemas import Entitlement
@@ -61,14 +62,12 @@ async def add(frame: Frame, rows: list[dict[str, Any]]) -> list[Entitlement]:
 
 async def change(frame: Frame, entitlement_id: UUID, **values: Any) -> Entitlement:
     """Change columns and take the next version."""
-    query = update(entitlements).where(entitlements.c.id == entitlement_id)
-    query = query.values(**values, version=entitlements.c.version + 1).returning(entitlements)
-    return to_entitlement((await frame.execute(query)).one(), frame.now)
+    return to_entitlement(await change_row(frame, entitlements, entitlement_id, **values), frame.now)
 
 
 async def find(frame: Frame, entitlement_id: UUID) -> Entitlement | None:
     """The entitlement with this id."""
-    row = await frame.first(select(entitlements).where(entitlements.c.id == entitlement_id))
+    row = await find_row(frame, entitlements, entitlement_id)
     return None if row is None else to_entitlement(row, frame.now)
 
 

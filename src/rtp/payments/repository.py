@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, func, insert, select, text
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -89,8 +90,7 @@ def _to_method(row: Row[Any]) -> PaymentMethod:
 
 async def find(frame: Frame, payment_id: UUID, *, lock: bool = False) -> Payment | None:
     """The payment with this id; with `lock`, held for this transaction."""
-    query = select(payments).where(payments.c.id == payment_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, payments, payment_id, lock=lock)
     return None if row is None else to_payment(row)
 
 
@@ -178,9 +178,7 @@ async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:
 
 async def change(frame: Frame, payment_id: UUID, **values: Any) -> Payment:
     """Change columns and take the next version."""
-    query = update(payments).where(payments.c.id == payment_id)
-    query = query.values(**values, version=payments.c.version + 1).returning(payments)
-    return to_payment((await frame.execute(query)).one())
+    return to_payment(await change_row(frame, payments, payment_id, **values))
 
 
 async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: PaymentState | None) -> Page[Payment]:
@@ -205,8 +203,7 @@ async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:
 
 async def find_method(frame: Frame, method_id: UUID, *, lock: bool = False) -> PaymentMethod | None:
     """The payment method with this id."""
-    query = select(payment_methods).where(payment_methods.c.id == method_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, payment_methods, method_id, lock=lock)
     return None if row is None else _to_method(row)
 
 
@@ -268,9 +265,7 @@ async def add_methods(frame: Frame, cards: Sequence[tuple[int, str]], provider: 
 
 async def change_method(frame: Frame, method_id: UUID, **values: Any) -> PaymentMethod:
     """Change columns and take the next version."""
-    query = update(payment_methods).where(payment_methods.c.id == method_id)
-    query = query.values(**values, version=payment_methods.c.version + 1).returning(payment_methods)
-    return _to_method((await frame.execute(query)).one())
+    return _to_method(await change_row(frame, payment_methods, method_id, **values))
 
 
 async def methods_page(frame: Frame, page: PageRequest, user_id: int) -> Page[PaymentMethod]:

@@ -13,6 +13,7 @@ from sqlalchemy import DateTime, Row, and_, case, column, delete, insert, litera
 from rtp.db import bulk as many
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -106,8 +107,7 @@ def to_bulk(row: Row[Any], count: Count | None = None) -> Bulk:
 
 async def find(frame: Frame, bulk_id: UUID, *, lock: bool = False) -> Bulk | None:
     """The bulk refund; counted now while it is under way; with `lock`, held for this transaction."""
-    query = select(refund_bulks).where(refund_bulks.c.id == bulk_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, refund_bulks, bulk_id, lock=lock)
     if row is None:
         return None
     return to_bulk(row, await count(frame, bulk_id) if row.state == "applying" and not lock else None)
@@ -129,9 +129,7 @@ async def add(frame: Frame, body: CreateBulk) -> Bulk:
 
 async def change(frame: Frame, bulk_id: UUID, **values: Any) -> Bulk:
     """Change columns and take the next version."""
-    query = update(refund_bulks).where(refund_bulks.c.id == bulk_id)
-    query = query.values(**values, version=refund_bulks.c.version + 1).returning(refund_bulks)
-    return to_bulk((await frame.execute(query)).one())
+    return to_bulk(await change_row(frame, refund_bulks, bulk_id, **values))
 
 
 async def add_rows(frame: Frame, rows: list[dict[str, Any]]) -> None:

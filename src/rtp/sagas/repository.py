@@ -11,6 +11,7 @@ from sqlalchemy import Row, insert, select, text, update
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.sagas import policy
@@ -85,8 +86,7 @@ def _to_step(row: Row[Any]) -> SagaStep:
 
 async def find(frame: Frame, saga_id: UUID, *, lock: bool = False) -> Kept | None:
     """The saga with its steps; with `lock`, held for this transaction."""
-    query = select(sagas).where(sagas.c.id == saga_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, sagas, saga_id, lock=lock)
     return None if row is None else _to_kept(row, (await _steps_of(frame, [saga_id]))[saga_id])
 
 
@@ -127,8 +127,7 @@ async def add(
 
 async def change(frame: Frame, kept: Kept, **values: Any) -> Kept:
     """Change columns of the saga and take its next version."""
-    query = update(sagas).where(sagas.c.id == kept.uuid).values(**values, version=sagas.c.version + 1).returning(sagas)
-    return _to_kept((await frame.execute(query)).one(), kept.steps)
+    return _to_kept(await change_row(frame, sagas, kept.uuid, **values), kept.steps)
 
 
 async def change_step(frame: Frame, kept: Kept, place: int, **values: Any) -> Kept:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.staff.model import staff
@@ -30,8 +31,7 @@ def to_staff(row: Row[Any]) -> StaffMember:
 
 async def find(frame: Frame, staff_id: UUID, *, lock: bool = False) -> StaffMember | None:
     """The staff member with this id."""
-    query = select(staff).where(staff.c.id == staff_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, staff, staff_id, lock=lock)
     return None if row is None else to_staff(row)
 
 
@@ -57,8 +57,7 @@ async def add(frame: Frame, request: CreateStaff) -> StaffMember:
 
 async def disable(frame: Frame, staff_id: UUID) -> StaffMember:
     """Set the status and take the next version."""
-    query = update(staff).where(staff.c.id == staff_id).values(status="disabled", version=staff.c.version + 1)
-    return to_staff((await frame.execute(query.returning(staff))).one())
+    return to_staff(await change_row(frame, staff, staff_id, status="disabled"))
 
 
 async def page(frame: Frame, page: PageRequest) -> Page[StaffMember]:

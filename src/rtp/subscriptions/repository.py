@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 from rtp.db import bulk
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -111,16 +112,13 @@ async def add(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Held]:
 
 async def find(frame: Frame, subscription_id: UUID, *, lock: bool = False) -> Held | None:
     """The subscription with this id; with `lock`, held for this transaction."""
-    query = select(subscriptions).where(subscriptions.c.id == subscription_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, subscriptions, subscription_id, lock=lock)
     return None if row is None else to_held(row)
 
 
 async def change(frame: Frame, subscription_id: UUID, **values: Any) -> Held:
     """Change columns and take the next version."""
-    query = update(subscriptions).where(subscriptions.c.id == subscription_id)
-    query = query.values(**values, updated_at=frame.now, version=subscriptions.c.version + 1).returning(subscriptions)
-    return to_held((await frame.execute(query)).one())
+    return to_held(await change_row(frame, subscriptions, subscription_id, **values, updated_at=frame.now))
 
 
 async def postpone(frame: Frame, subscription_id: UUID, due_at: datetime) -> None:

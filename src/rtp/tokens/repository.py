@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy import Row, insert, select, text
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.permissions import Role
@@ -67,16 +68,13 @@ async def add(
 
 async def find(frame: Frame, token_id: UUID, *, lock: bool = False) -> Token | None:
     """The token with this id."""
-    query = select(tokens).where(tokens.c.id == token_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, tokens, token_id, lock=lock)
     return None if row is None else _to_token(row, frame.now)
 
 
 async def revoke(frame: Frame, token_id: UUID) -> Token:
     """Set the time of revocation and take the next version."""
-    query = update(tokens).where(tokens.c.id == token_id)
-    query = query.values(revoked_at=frame.now, version=tokens.c.version + 1).returning(tokens)
-    return _to_token((await frame.execute(query)).one(), frame.now)
+    return _to_token(await change_row(frame, tokens, token_id, revoked_at=frame.now), frame.now)
 
 
 async def page(frame: Frame, page: PageRequest) -> Page[Token]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Row, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
 from rtp.db.literals import array
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.users.model import user_directory, user_notes, users
@@ -46,8 +47,7 @@ def _to_note(row: Row[Any]) -> Note:
 
 async def find(frame: Frame, user_id: int, *, lock: bool = False) -> User | None:
     """The user with this id who is not deleted; with `lock`, held for this transaction."""
-    query = select(users).where(users.c.id == user_id, _ALIVE)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, users, user_id, _ALIVE, lock=lock)
     return None if row is None else to_user(row)
 
 
@@ -94,9 +94,7 @@ async def add(frame: Frame, user_id: int, *, email: str, name: str, timezone: st
 
 async def change(frame: Frame, user_id: int, **values: Any) -> User:
     """Change columns and take the next version."""
-    query = update(users).where(users.c.id == user_id)
-    query = query.values(**values, updated_at=frame.now, version=users.c.version + 1).returning(users)
-    return to_user((await frame.execute(query)).one())
+    return to_user(await change_row(frame, users, user_id, **values, updated_at=frame.now))
 
 
 _SUBSCRIBED = text(

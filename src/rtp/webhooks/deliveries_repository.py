@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
 from rtp.db.records import events
+from rtp.db.rows import find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.webhooks.model import attempts, deliveries, endpoints
@@ -73,8 +74,7 @@ async def add(frame: Frame, wanted: Sequence[Wanted]) -> list[Held]:
 
 async def find(frame: Frame, delivery_id: UUID, *, lock: bool = False) -> Held | None:
     """The delivery with this id; with `lock`, held for this transaction."""
-    query = select(deliveries).where(deliveries.c.id == delivery_id)
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, deliveries, delivery_id, lock=lock)
     return None if row is None else _held(row)
 
 

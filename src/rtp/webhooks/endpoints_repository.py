@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, insert, or_, select, update
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.webhooks.model import endpoints, secrets
@@ -74,16 +75,13 @@ async def add(frame: Frame, request: CreateEndpoint, url: str, expires_at: datet
 
 async def find(frame: Frame, endpoint_id: UUID, *, lock: bool = False) -> Endpoint | None:
     """The endpoint with this id; with `lock`, held for this transaction."""
-    query = select(endpoints).where(endpoints.c.id == endpoint_id, endpoints.c.state != "deleted")
-    row = await frame.first(query.with_for_update() if lock else query)
+    row = await find_row(frame, endpoints, endpoint_id, endpoints.c.state != "deleted", lock=lock)
     return None if row is None else to_endpoint(row)
 
 
 async def change(frame: Frame, endpoint_id: UUID, **values: Any) -> Endpoint:
     """Change columns and take the next version."""
-    query = update(endpoints).where(endpoints.c.id == endpoint_id)
-    query = query.values(**values, version=endpoints.c.version + 1).returning(endpoints)
-    return to_endpoint((await frame.execute(query)).one())
+    return to_endpoint(await change_row(frame, endpoints, endpoint_id, **values))
 
 
 async def note_failures(frame: Frame, endpoint_id: UUID, failures: int, since: datetime | None) -> None:

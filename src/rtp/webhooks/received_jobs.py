@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtp.errors import RtpError
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
-from rtp.payments.ports import PaymentProvider, ProviderDispute, ProviderEvent, ProviderRefund
+from rtp.payments.ports import PaymentProvider, ProviderDispute, ProviderEvent, ProviderRefund, hold_to
 from rtp.webhooks import received
 from rtp.webhooks.received_effects import InDoubt, Subject, Told
 
@@ -33,8 +33,12 @@ async def _process(context: Context, event: str) -> None:
 
 
 async def _asked(context: Context, event: ProviderEvent) -> Subject | None:
-    """The object as the provider has it now, by our own key."""
+    """The object as the provider that told of it has it now, by our own key.
+
+    Raises: ProviderOther.
+    """
     provider: PaymentProvider = context.services["provider"]
+    hold_to(provider, event.subject.key or event.subject.ref, event.provider)
     if isinstance(event.subject, ProviderDispute):
         listed = await provider.list_disputes(event.subject.created_at)
         return next((one for one in listed if one.ref == event.subject.ref), None)
