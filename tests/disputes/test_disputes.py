@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from rtp.kit.money import Money
-from rtp.payments.errors import ProviderOutcomeUnknown
+from rtp.payments.errors import ProviderOther, ProviderOutcomeUnknown
+from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
 from rtp.sandbox.schemas import Control
-from tests.disputes.objections import Objections
+from rtp.testing import money
+from tests.disputes.objections import ALL_JOBS, Objections
 
 
 async def test_an_open_dispute_withholds_its_amount_and_no_refund_is_issued(desk: Objections) -> None:
@@ -135,6 +137,42 @@ async def test_an_answer_that_the_provider_refuses_can_be_given_anew(desk: Objec
     await desk.tell()
     await desk.work()
     assert (await desk.read(f"disputes/{key}"))["state"] == "lost"
+
+
+class Bank(FakeProvider):
+    """Another provider, which never heard of the sandbox's disputes."""
+
+    name = "bank"
+
+
+@pytest.mark.parametrize("how", ["accept", "evidence"])
+async def test_a_dispute_is_never_answered_at_a_provider_that_does_not_have_it(desk: Objections, how: str) -> None:
+    """Another one knows no such dispute, and its refusal would be taken for the end of our answer."""
+    key = await desk.object(await desk.pay((1000, 0)))
+    body = {"parts": {"statement": "she trained daily"}} if how == "evidence" else None
+    assert (await desk.do(f"disputes/{key}/{how}", body)).status_code == 200
+    with pytest.raises(ProviderOther, match="through sandbox, and the payment provider of this instance is bank"):
+        await money.run_jobs(desk.frames, Bank(desk.clock), ALL_JOBS)
+    assert (await desk.read(f"disputes/{key}"))["answer_state"] == "queued"
+    await desk.sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
+    await desk.work()
+    assert (await desk.read(f"disputes/{key}"))["answer_state"] == "sent"
+
+
+async def test_an_event_in_doubt_is_never_asked_of_another_provider(desk: Objections) -> None:
+    """Another one has nothing under this key, which would be taken for a contradiction."""
+    payment = await desk.pay((1000, 0))
+    key = await desk.object(payment)
+    [opened] = [event for event in desk.provider.events() if event.type == "dispute.opened"]
+    await desk.post(msgspec.structs.replace(opened, id="evt_partial", type="dispute.updated", partial=True))
+    await money.run_jobs(desk.frames, Bank(desk.clock), ALL_JOBS)
+    [event] = (await desk.read("webhooks/received", type="dispute.updated"))["items"]
+    assert (event["state"], event["error_code"]) == ("failed", "provider_other")
+    assert (await desk.do(f"webhooks/received/{event['id']}/retry")).status_code == 200
+    await desk.work()
+    [event] = (await desk.read("webhooks/received", type="dispute.updated"))["items"]
+    assert (event["state"], event["outcome"]) == ("processed", "nothing new: the dispute was needs_response")
+    assert (await desk.read(f"disputes/{key}"))["state"] == "needs_response"
 
 
 async def test_evidence_longer_than_a_provider_takes_is_refused_before_it_is_kept(desk: Objections) -> None:

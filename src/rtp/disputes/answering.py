@@ -15,9 +15,11 @@ from rtp.payments.ports import ProviderDispute
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What the provider is to be told: the key is the same however often it is told."""
+    """What the provider that has the payment is to be told: the key is the same however often it is told."""
 
     key: str
+    payment: str
+    provider: str
     ref: str
     answer: Answer
     evidence: dict[str, str]
@@ -51,7 +53,14 @@ async def asked(frame: Frame, key: str, number: int) -> Asked | None:
     current, parts = await repository.answer_of(frame, service.id_of(key))
     if dispute.answer_state != "queued" or current != number:
         return None
-    return Asked(key=f"{dispute.id}:{number}", ref=dispute.provider_ref, answer=dispute.answer, evidence=parts)
+    return Asked(
+        key=f"{dispute.id}:{number}",
+        payment=dispute.payment_id,
+        provider=dispute.provider,
+        ref=dispute.provider_ref,
+        answer=dispute.answer,
+        evidence=parts,
+    )
 
 
 async def sent(frame: Frame, key: str, told: ProviderDispute) -> Dispute:

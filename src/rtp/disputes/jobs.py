@@ -7,7 +7,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider
+from rtp.payments.ports import PATIENT, PaymentProvider, hold_to
 
 
 async def answer(context: Context, dispute: str, number: int) -> None:
@@ -17,6 +17,7 @@ async def answer(context: Context, dispute: str, number: int) -> None:
     if asked is None:
         return
     provider: PaymentProvider = context.services["provider"]
+    hold_to(provider, asked.payment, asked.provider)
     failpoints.reach("job.before_provider")
     try:
         if asked.answer == "accept":
