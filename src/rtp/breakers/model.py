@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 breakers = Table(
     "breakers",
@@ -13,9 +13,7 @@ breakers = Table(
     uuid_key(),
     Column("name", Text, nullable=False),
     Column("process", Text, nullable=False),
-    Column(
-        "circuit", Text, CheckConstraint("circuit IN ('closed', 'open', 'half_open')", name="circuit"), nullable=False
-    ),
+    one_of("circuit", "closed", "open", "half_open"),
     Column("fires", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("calls", JSONB, nullable=False),

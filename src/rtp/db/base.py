@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer, MetaData, Uuid, func
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer, MetaData, Text, Uuid, func
 
 metadata = MetaData(
     naming_convention={
@@ -30,6 +30,13 @@ def user_column() -> Column[Any]:
 def version_column() -> Column[Any]:
     """Counts the changes of an aggregate; taken by UPDATE … SET version = version + 1 … RETURNING."""
     return Column("version", Integer, nullable=False, server_default="1")
+
+
+def one_of(name: str, *words: str, default: str | None = None) -> Column[Any]:
+    """A text that is one of these words, which the CHECK under the column's name holds."""
+    known = "', '".join(words)
+    check = CheckConstraint(f"{name} IN ('{known}')", name=name)
+    return Column(name, Text, check, nullable=False, server_default=default)
 
 
 def instant(name: str, *, nullable: bool = False, now: bool = False) -> Column[Any]:

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, user_column, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, user_column, uuid_key, version_column
 
 disputes = Table(
     "disputes",
@@ -30,29 +30,12 @@ disputes = Table(
     Column("currency", Text, nullable=False),
     Column("tax", BigInteger, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('needs_response', 'under_review', 'won', 'lost')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "needs_response", "under_review", "won", "lost"),
     instant("due_by"),
     instant("opened_at"),
     instant("closed_at", nullable=True),
-    Column(
-        "answer",
-        Text,
-        CheckConstraint("answer IN ('none', 'evidence', 'accept')", name="answer"),
-        nullable=False,
-        server_default="none",
-    ),
-    Column(
-        "answer_state",
-        Text,
-        CheckConstraint("answer_state IN ('none', 'queued', 'sent', 'refused')", name="answer_state"),
-        nullable=False,
-        server_default="none",
-    ),
+    one_of("answer", "none", "evidence", "accept", default="none"),
+    one_of("answer_state", "none", "queued", "sent", "refused", default="none"),
     Column("answer_number", Integer, nullable=False, server_default="0"),
     Column("answer_error", Text, nullable=False, server_default=""),
     Column("answered_by", Text, nullable=False, server_default=""),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Integer, Table, Text
+from sqlalchemy import Column, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, version_column
+from rtp.db.base import instant, metadata, one_of, version_column
 
 invariants = Table(
     "invariants",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("state", Text, CheckConstraint("state IN ('ok', 'warning', 'failed')", name="state"), nullable=False),
+    one_of("state", "ok", "warning", "failed"),
     Column("found", Integer, nullable=False),
     Column("examples", JSONB, nullable=False),
     Column("detail", Text, nullable=False),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Integer, Table, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, Table, Text, func
 
-from rtp.db.base import instant, metadata
+from rtp.db.base import instant, metadata, one_of
 
 schema_history = Table(
     "schema_history",
@@ -12,12 +12,7 @@ schema_history = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("revision", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('started', 'finished', 'failed', 'resumed')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "started", "finished", "failed", "resumed"),
     Column("by", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("attempts", Integer, nullable=False),

@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from rtp.db.base import instant, metadata, user_column, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, user_column, uuid_key, version_column
 
 payment_methods = Table(
     "payment_methods",
@@ -27,12 +27,7 @@ payment_methods = Table(
     Column("provider_ref", Text),
     Column("brand", Text, nullable=False, server_default=""),
     Column("last_four", Text, nullable=False, server_default=""),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('pending', 'active', 'failed', 'removed')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "pending", "active", "failed", "removed"),
     Column("failure_reason", Text, nullable=False, server_default=""),
     version_column(),
     instant("created_at"),
@@ -57,12 +52,7 @@ payments = Table(
         nullable=False,
         server_default="0",
     ),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('created', 'submitted', 'unknown', 'succeeded', 'failed')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "created", "submitted", "unknown", "succeeded", "failed"),
     Column("purpose", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("provider", Text, nullable=False),

@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 products = Table(
     "products",
@@ -23,13 +23,8 @@ products = Table(
     uuid_key(),
     Column("key", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
-    Column(
-        "kind",
-        Text,
-        CheckConstraint("kind IN ('room', 'alerts', 'scanner', 'mentorship', 'course', 'indicator')", name="kind"),
-        nullable=False,
-    ),
-    Column("status", Text, CheckConstraint("status IN ('active', 'archived')", name="status"), nullable=False),
+    one_of("kind", "room", "alerts", "scanner", "mentorship", "course", "indicator"),
+    one_of("status", "active", "archived"),
     version_column(),
     instant("created_at"),
     instant("updated_at"),
@@ -43,9 +38,7 @@ prices = Table(
     Column("product_id", Uuid, nullable=False),
     Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount"), nullable=False),
     Column("currency", Text, CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"), nullable=False),
-    Column(
-        "interval", Text, CheckConstraint("interval IN ('month', 'quarter', 'year')", name="interval"), nullable=False
-    ),
+    one_of("interval", "month", "quarter", "year"),
     Column(
         "interval_count",
         Integer,
@@ -53,7 +46,7 @@ prices = Table(
         nullable=False,
     ),
     Column("trial_days", Integer, CheckConstraint("trial_days BETWEEN 0 AND 730", name="trial_days"), nullable=False),
-    Column("status", Text, CheckConstraint("status IN ('active', 'archived')", name="status"), nullable=False),
+    one_of("status", "active", "archived"),
     version_column(),
     instant("created_at"),
     instant("updated_at"),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, uuid_key
+from rtp.db.base import instant, metadata, one_of, uuid_key
 
 runs = Table(
     "reconcile_runs",
     metadata,
     uuid_key(),
     Column("provider", Text, nullable=False),
-    Column("kind", Text, CheckConstraint("kind IN ('look', 'mend')", name="kind"), nullable=False),
+    one_of("kind", "look", "mend"),
     instant("since"),
     instant("until"),
     Column("charges", Integer, nullable=False),
@@ -32,7 +32,7 @@ set_aside = Table(
     metadata,
     uuid_key(),
     Column("provider", Text, nullable=False),
-    Column("noun", Text, CheckConstraint("noun IN ('charge', 'refund', 'dispute')", name="noun"), nullable=False),
+    one_of("noun", "charge", "refund", "dispute"),
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("difference", JSONB, nullable=False),

@@ -18,15 +18,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
-
-STATES = "'draft', 'planned', 'applying', 'succeeded', 'partly', 'failed', 'canceled'"
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 refund_bulks = Table(
     "refund_bulks",
     metadata,
     uuid_key(),
-    Column("state", Text, CheckConstraint(f"state IN ({STATES})", name="state"), nullable=False),
+    one_of("state", "draft", "planned", "applying", "succeeded", "partly", "failed", "canceled"),
     Column("file", Text, nullable=False),
     Column("batches", Integer, nullable=False, server_default="0"),
     Column("rows", Integer, nullable=False, server_default="0"),
@@ -73,12 +71,7 @@ refund_bulk_rows = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("ticket", Text, nullable=False, server_default=""),
     Column("key", Text),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('planned', 'refused', 'issued', 'failed', 'canceled')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "planned", "refused", "issued", "failed", "canceled"),
     Column("code", Text, nullable=False, server_default=""),
     Column("message", Text, nullable=False, server_default=""),
     Column("refund_id", Uuid),

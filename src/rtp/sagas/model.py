@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 sagas = Table(
     "sagas",
@@ -27,15 +27,8 @@ sagas = Table(
     Column("definition_version", Integer, nullable=False),
     Column("subject", Text, nullable=False),
     Column("data", JSONB, nullable=False),
-    Column(
-        "state",
-        Text,
-        CheckConstraint(
-            "state IN ('pending', 'running', 'compensating', 'succeeded', 'compensated', 'stuck')", name="state"
-        ),
-        nullable=False,
-    ),
-    Column("direction", Text, CheckConstraint("direction IN ('forward', 'back')", name="direction"), nullable=False),
+    one_of("state", "pending", "running", "compensating", "succeeded", "compensated", "stuck"),
+    one_of("direction", "forward", "back"),
     Column("turn", Integer, nullable=False, server_default="1"),
     Column("cancelling", Boolean, nullable=False, server_default="false"),
     Column("page_after", Integer, nullable=False),
@@ -59,13 +52,8 @@ saga_steps = Table(
     Column("saga_id", Uuid, nullable=False),
     Column("place", Integer, nullable=False),
     Column("name", Text, nullable=False),
-    Column("kind", Text, CheckConstraint("kind IN ('reversible', 'pivot', 'retryable')", name="kind"), nullable=False),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('pending', 'running', 'done', 'failed', 'compensated')", name="state"),
-        nullable=False,
-    ),
+    one_of("kind", "reversible", "pivot", "retryable"),
+    one_of("state", "pending", "running", "done", "failed", "compensated"),
     Column("touched", Boolean, nullable=False, server_default="false"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("looks", Integer, nullable=False, server_default="0"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Table, Text, text
+from sqlalchemy import Column, Index, Table, Text, text
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 staff = Table(
     "staff",
@@ -12,10 +12,8 @@ staff = Table(
     uuid_key(),
     Column("email", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column(
-        "role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False
-    ),
-    Column("status", Text, CheckConstraint("status IN ('active', 'disabled')", name="status"), nullable=False),
+    one_of("role", "viewer", "support", "operator", "owner"),
+    one_of("status", "active", "disabled"),
     version_column(),
     instant("created_at"),
     Index("uq_staff_email", text("lower(email)"), unique=True),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, Table, Text, Uuid
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 tokens = Table(
     "tokens",
     metadata,
     uuid_key(),
     Column("name", Text, nullable=False),
-    Column(
-        "role", Text, CheckConstraint("role IN ('viewer', 'support', 'operator', 'owner')", name="role"), nullable=False
-    ),
+    one_of("role", "viewer", "support", "operator", "owner"),
     Column("staff_id", Uuid),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("last_four", Text, nullable=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, LargeBinary, Table, Text, text
 
-from rtp.db.base import instant, metadata, user_column, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, user_column, uuid_key, version_column
 
 users = Table(
     "users",
@@ -12,7 +12,7 @@ users = Table(
     Column("id", BigInteger, CheckConstraint("id >= 0", name="id"), primary_key=True, autoincrement=False),
     Column("email", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("status", Text, CheckConstraint("status IN ('active', 'suspended')", name="status"), nullable=False),
+    one_of("status", "active", "suspended"),
     Column("timezone", Text, nullable=False),
     version_column(),
     instant("created_at"),

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from rtp.db.base import instant, metadata, uuid_key, version_column
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 # Received: events of providers.
 
@@ -33,12 +33,7 @@ received = Table(
     Column("body", LargeBinary, nullable=False),
     Column("headers", JSONB, nullable=False),
     Column("event", JSONB),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('received', 'processed', 'failed', 'ignored')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "received", "processed", "failed", "ignored"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False, server_default=""),
     Column("error_code", Text, nullable=False, server_default=""),
@@ -60,13 +55,13 @@ endpoints = Table(
     "webhooks_endpoints",
     metadata,
     uuid_key(),
-    Column("kind", Text, CheckConstraint("kind IN ('endpoint', 'listen')", name="kind"), nullable=False),
+    one_of("kind", "endpoint", "listen"),
     Column("url", Text, nullable=False),
     Column("events", ARRAY(Text), CheckConstraint("cardinality(events) > 0", name="events"), nullable=False),
-    Column("signing", Text, CheckConstraint("signing IN ('v1', 'v1a')", name="signing"), nullable=False),
+    one_of("signing", "v1", "v1a"),
     Column("loopback", Boolean, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
-    Column("state", Text, CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name="state"), nullable=False),
+    one_of("state", "enabled", "disabled", "deleted"),
     Column("disabled_reason", Text, nullable=False, server_default=""),
     instant("listening_since"),
     Column("failures", Integer, nullable=False, server_default="0"),
@@ -101,12 +96,7 @@ deliveries = Table(
     Column("endpoint_id", Uuid, nullable=False),
     Column("event_id", Uuid, nullable=False),
     Column("type", Text, nullable=False),
-    Column(
-        "state",
-        Text,
-        CheckConstraint("state IN ('pending', 'succeeded', 'failed', 'canceled')", name="state"),
-        nullable=False,
-    ),
+    one_of("state", "pending", "succeeded", "failed", "canceled"),
     Column("round", Integer, nullable=False, server_default="1"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
