@@ -16,6 +16,7 @@ from rtp.migrations import service as migrations
 from rtp.refunds import service as refunds
 from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
+from rtp.webhooks import troubles as webhooks
 
 SILENT_SECONDS = 15
 """A worker without a sign of life for so long is dead or stuck."""
@@ -51,6 +52,7 @@ async def all_checks(frame: Frame) -> list[Check]:
         await _renewals(frame),
         await _sagas(frame),
         await _breakers(frame),
+        await _webhook_endpoints(frame),
         await _cache(frame),
     ]
 
@@ -176,3 +178,13 @@ async def _breakers(frame: Frame) -> Check:
         return Check(name="breakers", state="ok", detail=f"closed: {named}" if named else "no process has one")
     words = "; ".join(f"{one.name} is {one.circuit.replace('_', '-')} in {one.process}" for one in broken)
     return Check(name="breakers", state="warning", detail=words, fix=f"rtp breakers show {broken[0].name}")
+
+
+async def _webhook_endpoints(frame: Frame) -> Check:
+    found = await webhooks.found(frame)
+    if not found:
+        enabled = await webhooks.enabled_count(frame)
+        detail = "there is none" if enabled is None else f"{enabled} enabled, none fails"
+        return Check(name="webhook endpoints", state="ok", detail=detail)
+    detail = f"{len(found)} in trouble: {found[0].detail}" if len(found) > 1 else found[0].detail
+    return Check(name="webhook endpoints", state="warning", detail=detail, fix=found[0].mend)

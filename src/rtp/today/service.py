@@ -18,6 +18,7 @@ from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp.today import repository
 from rtp.today.schemas import Attention, Dependency, FailedPayments, Today
+from rtp.webhooks import troubles as webhooks
 
 DISPUTES = 10
 """Disputes that the page names; `rtp disputes list` has them all."""
@@ -41,6 +42,7 @@ async def show(frame: Frame) -> Today:
         ("differences with the provider", compared.left_open if compared else 0, "rtp reconcile run --dry-run"),
         ("sagas that are stuck or late", stuck + late, "rtp sagas list --state stuck"),
         ("circuit breakers that are open", breakers_open, "rtp breakers list --circuit open"),
+        *webhooks.attention(await webhooks.found(frame)),
     ]
     return Today(
         at=frame.now,

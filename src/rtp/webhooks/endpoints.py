@@ -23,6 +23,7 @@ from rtp.webhooks.errors import (
     WebhookUrlRefused,
 )
 from rtp.webhooks.schemas import (
+    BY_HAND,
     CreatedEndpoint,
     CreateEndpoint,
     Endpoint,
@@ -99,7 +100,7 @@ async def enable(frame: Frame, key: str) -> EndpointDetail:
     )  # fmt: skip
 
 
-async def disable(frame: Frame, key: str, why: str = "by hand") -> EndpointDetail:
+async def disable(frame: Frame, key: str, why: str = BY_HAND) -> EndpointDetail:
     """Send nothing more to an endpoint; what is on its way to it is canceled when its time comes.
 
     Raises: WebhookEndpointNotFound, WebhookEndpointOnly, WebhookEndpointUnchanged.

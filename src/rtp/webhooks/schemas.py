@@ -68,6 +68,8 @@ Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=50)]
 Url = Annotated[str, Meta(max_length=2000)]
 Described = Annotated[str, Meta(max_length=200)]
 Hours = Annotated[int, Meta(ge=0, le=168)]
+BY_HAND = "by hand"
+"""The `disabled_reason` of an endpoint that a person disabled."""
 
 
 class SigningKey(Struct, kw_only=True):
