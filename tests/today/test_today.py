@@ -11,6 +11,7 @@ from rtp.kit.clock import FixedClock
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
 from rtp.refunds import jobs as refund_jobs
+from rtp.sandbox.schemas import Control
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
 from rtp.today import service
@@ -50,6 +51,26 @@ async def test_a_dead_job_needs_a_person(frames: Frames, writing: OpenFrame) -> 
         await frame.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
     page = await _page(frames)
     assert [(item.what, item.count) for item in page.attention] == [("jobs that gave up", 1)]
+
+
+async def test_a_refund_that_failed_needs_a_person_until_it_was_issued_anew(
+    frames: Frames, clock: FixedClock, api: httpx.AsyncClient
+) -> None:
+    provider = FakeProvider(clock)
+    payment = await money.captured_payment(frames, provider, JOBS)
+    await provider.steer(Control(refund_failure="card_account_closed"))
+    body = {"amount": 1_000, "reason": "duplicate"}
+    issued = await api.post(f"/v1/payments/{payment.id}/refunds", json=body, headers={"Idempotency-Key": "one"})
+    await money.run_jobs(frames, provider, JOBS)
+    [row] = (await _page(frames)).attention
+    assert (row.what, row.count, row.command) == ("refunds that failed", 1, "rtp refunds list --state failed")
+    clock.instant += timedelta(days=29)
+    assert [row.count for row in (await _page(frames)).attention] == [1]
+    await provider.steer(Control())
+    again = await api.post(f"/v1/refunds/{issued.json()['id']}/retry", headers={"Idempotency-Key": "two"})
+    assert again.status_code == 200, again.text
+    await money.run_jobs(frames, provider, JOBS)
+    assert (await _page(frames)).attention == []
 
 
 async def test_the_page_is_served_and_times_its_dependencies(api: httpx.AsyncClient) -> None:

@@ -71,6 +71,7 @@ def _attention(counts: object, failed: list[FailedPayments], urgent: list[tuple[
             getattr(counts, "refunds_waiting", 0),
             "rtp refunds list --state waiting",
         ),
+        ("refunds that failed", getattr(counts, "refunds_failed", 0), "rtp refunds list --state failed"),
         ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
         ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),
         ("payments under way for over an hour", getattr(counts, "payments_stuck", 0), "rtp payments list --until 1h"),
