@@ -208,3 +208,38 @@ async def test_the_morning_page_names_disputes_by_their_deadline(desk: Objection
     }
     await desk.do(f"disputes/{first}/accept")
     assert (await desk.read("today"))["disputes"] == []
+
+
+async def test_a_refund_after_a_lost_dispute_returns_only_the_tax_that_is_left(desk: Objections) -> None:
+    """The dearer line's tax was partly lost: 125 of it by a share of the whole, and then 225 of 250 by the refund."""
+    payment = await desk.pay((1000, 0), (1000, 250))
+    key = await desk.object(payment, 1125)
+    assert (await desk.do(f"disputes/{key}/accept")).status_code == 200
+    await desk.work()
+    lost = (await desk.read(f"disputes/{key}"))["tax"]["amount"]
+    refund = await desk.refunded(payment, lines=[{"position": 2, "amount": 1125}])
+    await desk.work()
+    assert lost + refund["tax"]["amount"] == 250
+    assert "tax payable" not in await desk.balances()
+    lines = (await desk.payment(payment))["lines"]
+    taken = [(one["net_held"]["amount"], one["net_lost"]["amount"], one["tax_lost"]["amount"]) for one in lines]
+    assert taken == [(0, 1000, 0), (900, 100, 25)]
+    over = await desk.issue(payment, lines=[{"position": 1, "quantity": 1}])
+    assert (over.status_code, over.json()["code"]) == (422, "line_exceeded")
+    await desk.books_hold()
+
+
+async def test_a_dispute_that_is_won_takes_nothing_of_a_line(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0), (1000, 250))
+    key = await desk.object(payment, 1125)
+    desk.provider.book.steer(Control(dispute_outcome="won"))
+    await desk.do(f"disputes/{key}/evidence", {"parts": {"statement": "she trained daily"}})
+    await desk.work()
+    desk.provider.book.catch_up()
+    await desk.tell()
+    await desk.work()
+    lines = (await desk.payment(payment))["lines"]
+    assert [(one["net_lost"]["amount"], one["tax_lost"]["amount"]) for one in lines] == [(0, 0), (0, 0)]
+    assert (await desk.refunded(payment))["tax"]["amount"] == 250
+    await desk.work()
+    await desk.books_hold()

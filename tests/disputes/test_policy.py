@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rtp.disputes import policy
 from rtp.disputes.errors import DisputeAnswered, DisputeOverdue, IllegalDisputeMove
@@ -52,24 +50,6 @@ def test_a_providers_word_is_known_news_or_two_different_ends(ours: DisputeState
     else:
         wanted = "apply" if order.index(theirs) > order.index(ours) else "known"
     assert policy.judge(ours, theirs) == wanted
-
-
-@given(st.integers(1, 5000), st.integers(0, 1000), st.lists(st.integers(1, 3000), max_size=6))
-def test_any_row_of_lost_disputes_takes_no_more_tax_than_was_sold(net: int, tax: int, lost: list[int]) -> None:
-    left, tax_left = usd(net + tax), usd(tax)
-    for amount in lost:
-        took = policy.lost_tax(usd(amount), left=left, tax_left=tax_left)
-        assert 0 <= took.amount <= min(amount, tax_left.amount)
-        left, tax_left = left - usd(amount), tax_left - took
-    if sum(lost) >= net + tax:
-        assert tax_left.amount == 0
-
-
-def test_a_dispute_of_all_takes_all_the_tax_and_of_a_half_its_half() -> None:
-    assert policy.lost_tax(usd(1250), left=usd(1250), tax_left=usd(250)) == usd(250)
-    assert policy.lost_tax(usd(625), left=usd(1250), tax_left=usd(250)) == usd(125)
-    assert policy.lost_tax(usd(1350), left=usd(1250), tax_left=usd(250)) == usd(250)
-    assert policy.lost_tax(usd(1250), left=usd(0), tax_left=usd(0)) == usd(0)
 
 
 @pytest.mark.parametrize(

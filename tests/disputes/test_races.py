@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 
 from rtp.payments.ports import ProviderEvent
+from rtp.testing import money
+from rtp.webhooks import received_jobs
 from tests.disputes.objections import Objections
 
 
@@ -38,6 +40,20 @@ async def test_a_refund_that_races_a_dispute_never_returns_the_money_twice(desk:
     states = {row[0] for row in await desk.sql("SELECT DISTINCT state FROM refunds")}
     assert states <= {"failed"}
     assert len((await desk.read("disputes", limit=100))["items"]) == 30
+    await desk.books_hold()
+
+
+async def test_a_refund_that_still_waits_to_be_sent_when_a_dispute_comes_is_never_sent(desk: Objections) -> None:
+    payment = await desk.pay((8_000, 2_000))
+    refund = await desk.refunded(payment, amount=4_000)
+    await desk.post(opened(desk, payment.id))
+    await money.run_jobs(desk.frames, desk.provider, received_jobs.JOBS)
+    assert (await desk.show(refund["id"]))["state"] == "created"
+    await desk.work()
+    shown = await desk.show(refund["id"])
+    assert (shown["state"], shown["failure_reason"]) == ("canceled", "charge_disputed")
+    assert await desk.provider.list_refunds(payment.created_at) == []
+    assert (await desk.payment(payment))["refunded"]["amount"] == 0
     await desk.books_hold()
 
 

@@ -99,6 +99,9 @@ BREAKS: dict[str, Sequence[str]] = {
         side("disputes", 1, "dispute.opened", "(SELECT source FROM ledger WHERE kind = 'dispute.won' LIMIT 1)")
     ],
     "lost disputes equal what payments lost": ["UPDATE payments SET disputes_lost = 1"],
+    "the tax of lost disputes is off the lines of their payments": [
+        "UPDATE payment_lines SET net = net - 1, tax = 1, tax_lost = 1"
+    ],
     "no member's credit is below zero": [side("member credit", 701), side("member credit", 1)],
     "no debt of ours is below zero": [side("tax payable", 1)],
 }

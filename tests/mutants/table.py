@@ -128,9 +128,9 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         name="tax-is-rounded-refund-by-refund",
-        file="src/rtp/refunds/allocation.py",
-        old="tax = _share(line.tax.amount, line.net_held.amount + amount, line.net.amount) - line.tax_held.amount",
-        new="tax = _share(line.tax.amount, amount, line.net.amount)",
+        file="src/rtp/payments/shares.py",
+        old="tax = share(line.tax.amount, taken, line.net.amount) - _tax_taken(line)",
+        new="tax = share(line.tax.amount, amount, line.net.amount)",
         test="tests/refunds/test_allocation.py"
         "::test_the_tax_of_partial_refunds_is_never_more_than_half_a_unit_from_its_share",
     ),
@@ -422,7 +422,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-lost-dispute-leaves-its-tax-owed",
         file="src/rtp/disputes/service.py",
-        old='tax = await _tax(frame, payment, before.amount) if state == "lost" else before.tax',
+        old='tax = await payments.charge_back(frame, payment, before.amount) if state == "lost" else before.tax',
         new="tax = before.tax",
         test=_DISPUTES + "test_evidence_is_handed_in_once_and_the_outcome_stands_in_the_books[lost]",
     ),

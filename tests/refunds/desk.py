@@ -228,4 +228,7 @@ _ASTRAY = """
     ) h ON h.payment_line_id = l.id
     WHERE (l.net_held, l.tax_held, l.quantity_held)
         <> (coalesce(h.net, 0), coalesce(h.tax, 0), coalesce(h.quantity, 0))
+    UNION ALL
+    SELECT 'lost of ' || p.id FROM payments p JOIN payment_lines l ON l.payment_id = p.id
+    GROUP BY p.id HAVING sum(l.net_lost + l.tax_lost) > p.disputes_lost
 """

@@ -1,15 +1,13 @@
-"""Rules of disputes: the state machine, what a provider's word is worth, and the tax of a lost one. Pure."""
+"""Rules of disputes: the state machine, what a provider's word is worth, what can be answered. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 from typing import Literal
 
 from rtp.disputes.errors import DisputeAnswered, DisputeOverdue, IllegalDisputeMove
 from rtp.disputes.schemas import Dispute, DisputeState
 from rtp.kit.clock import to_text
-from rtp.kit.money import Money, round_half_away
 
 MOVES: dict[tuple[DisputeState, str], DisputeState] = {
     ("needs_response", "review"): "under_review",
@@ -43,17 +41,6 @@ def judge(ours: DisputeState, theirs: DisputeState) -> Verdict:
     if (ours, EVENTS.get(theirs, "")) in MOVES:
         return "apply"
     return "known" if ours == theirs or theirs in OPEN else "doubt"
-
-
-def lost_tax(amount: Money, *, left: Money, tax_left: Money) -> Money:
-    """The tax that a lost dispute takes with it: its share of the tax that is left, never more than is left.
-
-    `left` is what neither refunds nor other lost disputes took, tax included; a dispute may be larger than that.
-    """
-    if left.amount <= 0 or tax_left.amount <= 0:
-        return Money.zero(amount.currency)
-    share = round_half_away(Fraction(tax_left.amount * min(amount.amount, left.amount), left.amount))
-    return Money(min(share, tax_left.amount), amount.currency)
 
 
 def refuse_answer(dispute: Dispute, event: Literal["evidence", "accept"], now: datetime) -> None:

@@ -91,16 +91,15 @@ async def change(frame: Frame, dispute_id: UUID, **values: Any) -> Dispute:
     return to_dispute(await change_row(frame, disputes, dispute_id, **values))
 
 
-async def sums(frame: Frame, payment_id: UUID) -> tuple[int, int, int]:
-    """Of a payment: how many disputes are open, what the lost ones took, and the tax in that."""
+async def sums(frame: Frame, payment_id: UUID) -> tuple[int, int]:
+    """Of a payment: how many disputes are open, and what the lost ones took."""
     lost = disputes.c.state == "lost"
     query = select(
         func.count().filter(disputes.c.state.in_(policy.OPEN)).label("open"),
         func.coalesce(func.sum(disputes.c.amount).filter(lost), 0).label("lost"),
-        func.coalesce(func.sum(disputes.c.tax).filter(lost), 0).label("tax"),
     ).where(disputes.c.payment_id == payment_id)
     row = await frame.first(query)
-    return (0, 0, 0) if row is None else (int(row.open), int(row.lost), int(row.tax))
+    return (0, 0) if row is None else (int(row.open), int(row.lost))
 
 
 async def unanswered(frame: Frame, limit: int) -> tuple[int, list[DisputeLine]]:

@@ -12,7 +12,6 @@ from rtp.disputes import policy, repository
 from rtp.disputes.errors import DisputeCurrencyDiffers, DisputeNotFound, DisputeTooEarly
 from rtp.disputes.schemas import Dispute, DisputeDetail, DisputeLine, DisputeState, DueDispute
 from rtp.kit import ids
-from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import service as payments
@@ -123,7 +122,7 @@ async def _open(frame: Frame, payment: Payment, provider: str, told: ProviderDis
 async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> Dispute:
     state = policy.moved(before.id, before.state, event)
     closed = frame.now if state not in policy.OPEN else None
-    tax = await _tax(frame, payment, before.amount) if state == "lost" else before.tax
+    tax = await payments.charge_back(frame, payment, before.amount) if state == "lost" else before.tax
     after = await repository.change(frame, id_of(before.id), state=state, closed_at=closed, tax=tax.amount)
     user_id = ids.parse_user(after.user_id)
     frame.record(f"dispute.{_PAST[event]}", after.id, after.version, user_id=user_id, before=before, after=after)
@@ -135,17 +134,7 @@ async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> 
     return after
 
 
-async def _tax(frame: Frame, payment: Payment, amount: Money) -> Money:
-    """The tax in what is lost; refunds and earlier losses took theirs."""
-    _, lost, lost_tax = await repository.sums(frame, payments.id_of(payment.id))
-    lines = await payments.lines(frame, payment)
-    currency = amount.currency
-    returned = Money.total((line.tax_held for line in lines), currency)
-    left = payment.captured - payment.refunded - Money(lost, currency)
-    return policy.lost_tax(amount, left=left, tax_left=payment.tax - returned - Money(lost_tax, currency))
-
-
 async def _note(frame: Frame, payment: Payment) -> None:
     """Let the locked payment know how many disputes are open, and what the lost ones took."""
-    count, lost, _ = await repository.sums(frame, payments.id_of(payment.id))
+    count, lost = await repository.sums(frame, payments.id_of(payment.id))
     await payments.note_disputes(frame, payment, open=count, lost=lost)

@@ -27,14 +27,15 @@ CAPS = (
         """,
     ),
     Rule(
-        "line caps", "pay", "no line of a payment holds more than was sold", "rtp payments show {id}",
+        "line caps", "pay", "no line of a payment gave back more than was sold", "rtp payments show {id}",
         """
         SELECT DISTINCT l.payment_id AS id FROM payment_lines l LEFT JOIN (
             SELECT rl.payment_line_id, sum(rl.net) AS net, sum(rl.tax) AS tax, sum(rl.quantity) AS quantity
             FROM refund_lines rl JOIN refunds r ON r.id = rl.refund_id
             WHERE r.state NOT IN ('failed', 'canceled', 'rejected', 'expired') GROUP BY rl.payment_line_id
         ) held ON held.payment_line_id = l.id
-        WHERE coalesce(held.net, 0) > l.net OR coalesce(held.tax, 0) > l.tax OR coalesce(held.quantity, 0) > l.quantity
+        WHERE coalesce(held.net, 0) + l.net_lost > l.net OR coalesce(held.tax, 0) + l.tax_lost > l.tax
+            OR coalesce(held.quantity, 0) > l.quantity
         """,
     ),
 )  # fmt: skip

@@ -55,8 +55,11 @@ RULES: dict[str, tuple[str, str]] = {
     "no more tax is returned than was taken": (
         "SELECT count(*) FROM payments",
         """
-        SELECT p.id::text FROM payments p JOIN refunds r ON r.payment_id = p.id
-        JOIN ledger l ON l.source = r.id AND l.account = 'tax payable' GROUP BY p.id, p.tax HAVING sum(l.amount) > p.tax
+        SELECT p.id::text FROM payments p JOIN (
+            SELECT id, payment_id FROM refunds UNION ALL SELECT id, payment_id FROM disputes
+        ) back ON back.payment_id = p.id
+        JOIN ledger l ON l.source = back.id AND l.account = 'tax payable'
+        GROUP BY p.id, p.tax HAVING sum(l.amount) > p.tax
         """,
     ),
     "each refund paid left the provider's account": (
@@ -106,6 +109,18 @@ RULES: dict[str, tuple[str, str]] = {
             WHERE kind = 'dispute.lost' AND account = 'disputes' GROUP BY currency
         ) l ON l.currency = p.currency
         WHERE coalesce(p.amount, 0) <> coalesce(l.amount, 0)
+        """,
+    ),
+    "the tax of lost disputes is off the lines of their payments": (
+        "SELECT count(*) FROM disputes WHERE state = 'lost'",
+        """
+        SELECT p.id::text FROM payments p LEFT JOIN (
+            SELECT d.payment_id, sum(l.amount) AS tax FROM disputes d
+            JOIN ledger l ON l.source = d.id AND l.account = 'tax payable' GROUP BY d.payment_id
+        ) posted ON posted.payment_id = p.id LEFT JOIN (
+            SELECT payment_id, sum(tax_lost) AS tax FROM payment_lines GROUP BY payment_id
+        ) lost ON lost.payment_id = p.id
+        WHERE coalesce(posted.tax, 0) <> coalesce(lost.tax, 0)
         """,
     ),
     "no member's credit is below zero": (

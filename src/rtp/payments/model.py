@@ -97,12 +97,14 @@ payment_lines = Table(
     Column("quantity_held", Integer, nullable=False, server_default="0"),
     Column("net_held", BigInteger, nullable=False, server_default="0"),
     Column("tax_held", BigInteger, nullable=False, server_default="0"),
+    Column("net_lost", BigInteger, nullable=False, server_default="0"),
+    Column("tax_lost", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("quantity_held BETWEEN 0 AND quantity", name="quantity_cap"),
-    CheckConstraint("net_held BETWEEN 0 AND net", name="net_cap"),
-    CheckConstraint("tax_held BETWEEN 0 AND tax", name="tax_cap"),
+    CheckConstraint("net_held >= 0 AND net_lost >= 0 AND net_held + net_lost <= net", name="net_cap"),
+    CheckConstraint("tax_held >= 0 AND tax_lost >= 0 AND tax_held + tax_lost <= tax", name="tax_cap"),
     ForeignKeyConstraint(["user_id"], ["users.id"]),
     ForeignKeyConstraint(["payment_id"], ["payments.id"]),
     Index("uq_payment_lines_payment_id_position", "payment_id", "position", unique=True),
     Index("ix_payment_lines_user_id_id", "user_id", "id"),
 )
-"""What a payment pays for; `…_held` is what refunds took or may still take of each line."""
+"""What a payment pays for; `…_held` is what refunds took or may still take of it, `…_lost` what disputes took."""

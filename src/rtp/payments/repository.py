@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,14 @@ _HOLD = text(
     FROM unnest(CAST(:positions AS integer[]), CAST(:quantities AS integer[]), CAST(:nets AS bigint[]),
         CAST(:taxes AS bigint[])) AS v(position, quantity, net, tax)
     WHERE l.payment_id = :payment_id AND l.position = v.position RETURNING l.position, l.id
+    """
+)
+_LOSE = text(
+    """
+    UPDATE payment_lines l SET net_lost = l.net_lost + v.net, tax_lost = l.tax_lost + v.tax
+    FROM unnest(CAST(:positions AS integer[]), CAST(:nets AS bigint[]), CAST(:taxes AS bigint[]))
+        AS v(position, net, tax)
+    WHERE l.payment_id = :payment_id AND l.position = v.position
     """
 )
 
@@ -70,6 +78,8 @@ def _to_line(row: Row[Any], currency: str) -> SoldLine:
         quantity_held=row.quantity_held,
         net_held=Money(row.net_held, currency),
         tax_held=Money(row.tax_held, currency),
+        net_lost=Money(row.net_lost, currency),
+        tax_lost=Money(row.tax_lost, currency),
     )
 
 
@@ -138,6 +148,8 @@ def line_rows(frame: Frame, user_id: int, payment_id: UUID, lines: Sequence[Char
             "quantity_held": 0,
             "net_held": 0,
             "tax_held": 0,
+            "net_lost": 0,
+            "tax_lost": 0,
         }
         for position, line in enumerate(lines, start=1)
     ]
@@ -154,6 +166,15 @@ async def lines(frame: Frame, payment_id: UUID, currency: str) -> list[SoldLine]
     return [_to_line(row, currency) for row in await frame.all(query)]
 
 
+async def lines_of(frame: Frame, currencies: Mapping[UUID, str]) -> dict[UUID, list[SoldLine]]:
+    """The lines of many payments, given with their currencies; each payment's in their order."""
+    query = select(payment_lines).where(payment_lines.c.payment_id.in_(list(currencies)))
+    found: dict[UUID, list[SoldLine]] = {payment_id: [] for payment_id in currencies}
+    for row in await frame.all(query.order_by(payment_lines.c.payment_id, payment_lines.c.position)):
+        found[row.payment_id].append(_to_line(row, currencies[row.payment_id]))
+    return found
+
+
 async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dict[int, UUID]:
     """Add to what refunds hold of a payment and its lines (negative parts give back); the lines' ids by position.
 
@@ -168,6 +189,12 @@ async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dic
         "taxes": [part.tax for part in parts],
     }
     return {row.position: row.id for row in await frame.all(_HOLD, given)}
+
+
+async def lose(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> None:
+    """Add to what lost disputes took of a payment's lines, under the same CHECKs."""
+    given = {"payment_id": payment_id, "positions": [part.position for part in parts]}
+    await frame.execute(_LOSE, given | {"nets": [part.net for part in parts], "taxes": [part.tax for part in parts]})
 
 
 async def newest(frame: Frame, user_id: int, limit: int) -> list[Payment]:

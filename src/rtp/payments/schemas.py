@@ -74,7 +74,10 @@ class ChargeLine(Struct, frozen=True, kw_only=True):
 
 
 class SoldLine(Struct, kw_only=True):
-    """A line of a payment: `…_held` is what refunds took or may still take of it. `position` counts from 1."""
+    """A line of a payment: `…_held` is what refunds took or may still take of it, `…_lost` what lost disputes took.
+
+    `position` counts from 1.
+    """
 
     position: int
     product: str
@@ -86,6 +89,8 @@ class SoldLine(Struct, kw_only=True):
     quantity_held: int
     net_held: Money
     tax_held: Money
+    net_lost: Money
+    tax_lost: Money
 
 
 class LinePart(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.operations import Page
-from rtp.payments import policy, repository
+from rtp.payments import policy, repository, shares
 from rtp.payments.errors import MethodNotUsable, PaymentNotFound
 from rtp.payments.ports import ProviderCharge
 from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
@@ -170,6 +170,12 @@ async def lines(frame: Frame, payment: Payment) -> list[SoldLine]:
     return await repository.lines(frame, id_of(payment.id), payment.amount.currency)
 
 
+async def lines_of(frame: Frame, payments: Sequence[Payment]) -> dict[str, list[SoldLine]]:
+    """The lines of many payments by their ids, in one statement."""
+    found = await repository.lines_of(frame, {id_of(one.id): one.amount.currency for one in payments})
+    return {ids.show("pay", payment_id): lines for payment_id, lines in found.items()}
+
+
 async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart]) -> dict[int, UUID]:
     """Take parts of lines out of what is left to refund; negative ones give it back. The payment must be locked.
 
@@ -181,6 +187,14 @@ async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart])
 async def note_disputes(frame: Frame, payment: Payment, *, open: int, lost: int) -> Payment:
     """Note how many disputes about a locked payment are open, and what the lost ones took, in minor units."""
     return await repository.change(frame, id_of(payment.id), disputes_open=open, disputes_lost=lost)
+
+
+async def charge_back(frame: Frame, payment: Payment, amount: Money) -> Money:
+    """Take a lost dispute off the lines of a locked payment, as far as they have it; the tax in what was taken."""
+    sold = await lines(frame, payment)
+    parts = shares.of_amount(sold, min(amount.amount, payment.refundable.amount))
+    await repository.lose(frame, id_of(payment.id), parts)
+    return Money(sum(part.tax for part in parts), amount.currency)
 
 
 def id_of(key: str) -> UUID:
