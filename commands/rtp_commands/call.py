@@ -15,7 +15,7 @@ from msgspec import Struct
 from rtp.errors import ExitCode
 from rtp.operations import Operation
 from rtp_commands.errors import Usage
-from rtp_commands.leaf import Leaf, Severity, Waiting, declaration, listing, local, read, write
+from rtp_commands.leaf import Begins, Leaf, Severity, Waiting, declaration, listing, local, read, write
 from rtp_commands.words import printable_input
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rtp_commands.flags import Flags
     from rtp_commands.output import Output
 
-__all__ = ["Call", "Listing", "Result", "Severity", "Waiting", "listing", "local", "read", "write"]
+__all__ = ["Begins", "Call", "Listing", "Result", "Severity", "Waiting", "listing", "local", "read", "write"]
 
 B = TypeVar("B")
 R = TypeVar("R")

@@ -27,7 +27,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """How a write whose work goes on is waited for: an operation to look again, and what its state means.
 
     `param` is the name in the operation's path; the resource's `id` fills it; `why` names the field that
-    holds the reason of a failure.
+    holds the reason of a failure, `look` the command that shows it where that is not `rtp AREA show`. Waiting ends in a
+    `held` state too, but nothing is done there before somebody else acts.
     """
 
     operation: AnyOperation
@@ -35,8 +36,17 @@ class Waiting(Struct, frozen=True, kw_only=True):
     done: frozenset[str]
     failed: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
     field: str = "state"
     why: str = ""
+    look: str = ""
+
+
+class Begins(Struct, frozen=True, kw_only=True):
+    """The commands that watch and that stop what a write only sets going; ID stands for what it made."""
+
+    watch: str
+    stop: str
 
 
 class Leaf(Struct, frozen=True, kw_only=True):
@@ -50,6 +60,7 @@ class Leaf(Struct, frozen=True, kw_only=True):
     side_effects: str = ""
     columns: tuple[str, ...] = ()
     waiting: Waiting | None = None
+    begins: Begins | None = None
     exit_codes: tuple[int, ...] = ()
 
     def codes(self) -> list[int]:
@@ -81,6 +92,7 @@ def write(
     side_effects: str = "",
     columns: tuple[str, ...] = (),
     waiting: Waiting | None = None,
+    begins: Begins | None = None,
     exit_codes: tuple[int, ...] = (),
 ) -> Callable[[F], F]:
     """Declare a command that changes something; `confirm` names the parameter to be typed when it is severe."""
@@ -98,6 +110,7 @@ def write(
             side_effects=side_effects,
             columns=columns,
             waiting=waiting,
+            begins=begins,
             exit_codes=codes,
         )
     )

@@ -15,7 +15,11 @@ from rtp_commands.call import Call, Listing, Severity, Waiting, listing, read, w
 app = typer.Typer()
 
 TAKEN = Waiting(
-    operation=schemas.METHOD, param="method", done=frozenset({"active", "removed"}), failed=frozenset({"failed"})
+    operation=schemas.METHOD,
+    param="method",
+    done=frozenset({"active", "removed"}),
+    failed=frozenset({"failed"}),
+    look="rtp payment-methods show",
 )
 Method = Annotated[
     str,

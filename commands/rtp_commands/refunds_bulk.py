@@ -11,7 +11,7 @@ from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, RowState
 from rtp_commands import arguments
 from rtp_commands.arguments import Asked, id_or_key
-from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
+from rtp_commands.call import Begins, Call, Listing, Result, Severity, listing, read, write
 
 app = typer.Typer()
 
@@ -69,6 +69,7 @@ def plan(
     schemas.APPLY,
     severity=Severity.SEVERE,
     confirm="total",
+    begins=Begins(watch="rtp refunds bulk show ID", stop="rtp refunds bulk cancel ID"),
     exit_codes=(7, 8, 14),
     side_effects="returns money, row by row",
 )

@@ -20,6 +20,7 @@ DONE = Waiting(
     done=frozenset({"processed", "ignored"}),
     failed=frozenset({"failed"}),
     why="error",
+    look="rtp webhooks received show",
 )
 
 

@@ -110,7 +110,7 @@ def await_end(call: Call, waiting: Waiting, value: Any) -> Any:
     Raises: StillPending (14), EndedUnknown (9), EndedFailed (7).
     """
     deadline = time.monotonic() + call.flags.timeout
-    while (state := str(getattr(value, waiting.field))) not in waiting.done | waiting.failed:
+    while (state := str(getattr(value, waiting.field))) not in waiting.done | waiting.held | waiting.failed:
         if time.monotonic() >= deadline:
             kind = EndedUnknown if state in waiting.unknown else StillPending
             raise kind(what=value.id, state=state, seconds=f"{call.flags.timeout:g}", hint=_look(call, value.id))
@@ -199,7 +199,19 @@ def _tell_done(call: Call, outcome: Outcome[Any], value: Any) -> None:
         call.say("Replayed: this is the stored answer; nothing was done again.")
         return
     name = str(getattr(value, "id", "") or "")
-    call.say(f"Done{': ' + name if name else ''} ({undo(call, value)}).")
+    call.say(_begun(call, name, value) or f"Done{': ' + name if name else ''} ({undo(call, value)}).")
+
+
+def _begun(call: Call, name: str, value: Any) -> str:
+    """What is true of a write whose work goes on after it; empty where the work is done."""
+    waiting, begins = call.leaf.waiting, call.leaf.begins
+    if begins is not None:
+        watch, stop = begins.watch.replace("ID", name), begins.stop.replace("ID", name)
+        return f"Begun: {name} ({undo(call, value)}). Watch it: {watch}. Stop what is left: {stop}"
+    state = "" if waiting is None else str(getattr(value, waiting.field))
+    if waiting is None or state in waiting.done | waiting.failed:
+        return ""
+    return f"{'Kept' if state in waiting.held else 'Begun'}: {name} is {state}. Watch it: {_look(call, name)}"
 
 
 def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str, Any]) -> str | None:
@@ -251,5 +263,6 @@ def _typed_value(call: Call, result: dict[str, Any]) -> str:
 
 
 def _look(call: Call, target: str) -> str:
-    noun = call.leaf.operations[0].area
-    return f"rtp {noun} show {target}"
+    waiting = call.leaf.waiting
+    assert waiting is not None, "only what is waited for can be looked at again"
+    return f"{waiting.look or f'rtp {waiting.operation.area} show'} {target}"

@@ -167,7 +167,10 @@ def test_interrupting_ends_the_watching_only_and_says_how_to_go_on(
     command = [RTP, "refunds", "bulk", "apply", plan["id"]]
     with subprocess.Popen(command, env=instance.environment(), stderr=subprocess.PIPE, text=True) as applying:
         assert applying.stderr is not None
-        assert "Done" in applying.stderr.readline(), "the plan was accepted"
+        begun = applying.stderr.readline()
+        assert begun.startswith(f"Begun: {plan['id']} (final: it cannot be undone)"), "nothing is done yet"
+        assert f"Watch it: rtp refunds bulk show {plan['id']}" in begun
+        assert f"Stop what is left: rtp refunds bulk cancel {plan['id']}" in begun
         applying.send_signal(signal.SIGINT)
         _, said = applying.communicate(timeout=60)
     assert applying.returncode == 130, said
@@ -184,3 +187,11 @@ def test_a_changed_world_ends_with_6(instance: RunningInstance, payments: list[s
     instance.json("refunds", "issue", payments[4], "--amount", "2.00", "--reason", "duplicate")
     done = instance("refunds", "bulk", "apply", plan["id"], "-o", "json")
     assert (done.returncode, problem(done)["code"]) == (6, "bulk_outdated"), done.stderr
+
+
+def test_a_refund_that_is_not_waited_for_is_told_as_begun(instance: RunningInstance, payments: list[str]) -> None:
+    issue = ("refunds", "issue", payments[5], "--amount", "1.00", "--reason", "duplicate")
+    begun = instance(*issue, "--no-wait")
+    assert begun.returncode == 0, begun.stderr
+    assert re.search(r"^Begun: (rfd_\w+) is created\. Watch it: rtp refunds show \1$", begun.stderr, re.MULTILINE)
+    assert "Done" not in begun.stderr
