@@ -47,6 +47,7 @@ def register(additions: Sequence[HTTPRouteHandler]) -> Litestar:
         guards=[permitted],
         exception_handlers={Exception: problems.handle},
         openapi_config=openapi.config(),
+        plugins=[openapi.ClosedObjects()],
         compression_config=CompressionConfig(backend="gzip", gzip_compress_level=6, minimum_size=1024),
         request_class=StrictRequest,
         request_max_body_size=BODY_LIMIT,

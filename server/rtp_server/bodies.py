@@ -10,6 +10,11 @@ from litestar import Request
 
 from rtp.errors import InvalidInput
 
+_NAMED = {
+    re.compile(r"Object contains unknown field `(.*)`", re.DOTALL): "is not known here",
+    re.compile(r"Object missing required field `(.*)`"): "is missing",
+}
+
 
 class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON is UTF-8 and of the types that its operation declares."""
@@ -52,6 +57,13 @@ def check(body: bytes, kind: type[Any]) -> None:
 
 
 def place(message: str, field: str) -> tuple[str, str]:
-    """The field and the rest of a message of msgspec's, such as "Expected `int` - at `$.amount`"."""
+    """The field and the rest of a message of msgspec's, such as "Expected `int` - at `$.amount`".
+
+    Of a field that is not known, or missing, msgspec names only the place of its object: here it is the field's own.
+    """
     at = re.search(r" - at `\$(?:\.(.+))?`", message)
-    return (at[1] or field, message[: at.start()]) if at else (field, message)
+    inside, text = (at[1] or "", message[: at.start()]) if at else ("", message)
+    for pattern, said in _NAMED.items():
+        if named := pattern.fullmatch(text):
+            return f"{inside}.{named[1]}".lstrip("."), said
+    return inside or field, text

@@ -18,9 +18,31 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec import (
     Operation as OpenAPIOperation,
 )
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
+from msgspec import Struct
 
 from rtp import __version__
 from rtp.operations import Operation
+
+
+class ClosedObjects(OpenAPISchemaPlugin):
+    """Says of a struct that refuses fields it does not know that it has no others; the rest is Litestar's own word."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Whether the type is such a struct."""
+        if field_definition.is_union or not field_definition.is_subclass_of(Struct):
+            return False
+        kind = field_definition.origin or field_definition.annotation
+        return bool(kind.__struct_config__.forbid_unknown_fields)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        """The schema of whichever plugin knows structs, closed."""
+        plugins = [one for one in schema_creator.plugins if isinstance(one, OpenAPISchemaPlugin) and one is not self]
+        structs = next(one for one in plugins if one.is_plugin_supported_field(field_definition))
+        schema: Schema = structs.to_openapi_schema(field_definition, schema_creator)
+        schema.additional_properties = False
+        return schema
 
 
 def operation_class(declared: Operation[Any, Any]) -> type[OpenAPIOperation]:

@@ -120,7 +120,7 @@ async def test_a_dry_run_with_prune_is_carried_out_by_its_plan_alone(api: httpx.
         ({"amount": {"amount": 1.5, "currency": "USD"}}, "products[0].prices[0].amount.amount"),
         ({"interval": "fortnight"}, "products[0].prices[0].interval"),
         ({"key": "Room Monthly"}, "products[0].prices[0].key"),
-        ({"colour": "red"}, "products[0].prices[0]"),
+        ({"colour": "red"}, "products[0].prices[0].colour"),
     ],
 )
 async def test_a_bad_price_is_refused_with_its_path(api: httpx.AsyncClient, changes: dict[str, Any], path: str) -> None:

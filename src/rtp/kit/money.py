@@ -17,7 +17,7 @@ MAX_AMOUNT = 2**53 - 1
 """Largest amount in minor units: what every JSON reader keeps exactly."""
 
 
-class Money(msgspec.Struct, frozen=True):
+class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An amount in minor units (cents of USD, yen of JPY) and its ISO 4217 currency."""
 
     amount: int

@@ -95,7 +95,7 @@ class ResumeSubscription(Struct, kw_only=True, forbid_unknown_fields=True):
     card: Card | None = None
 
 
-class ImportRow(Struct, kw_only=True):
+class ImportRow(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of an import: `row` is its number in the caller's file."""
 
     row: int

@@ -102,7 +102,7 @@ class CreateNote(Struct, kw_only=True, forbid_unknown_fields=True):
     text: Long
 
 
-class ImportRow(Struct, kw_only=True):
+class ImportRow(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of an import: `row` is its number in the caller's file."""
 
     row: int
