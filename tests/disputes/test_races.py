@@ -38,7 +38,7 @@ async def test_a_refund_that_races_a_dispute_never_returns_the_money_twice(desk:
         after = await desk.payment(payment)
         assert (after["disputed"], after["refunded"]["amount"]) == (True, 0)
     states = {row[0] for row in await desk.sql("SELECT DISTINCT state FROM refunds")}
-    assert states <= {"failed"}
+    assert states <= {"failed", "canceled"}
     assert len((await desk.read("disputes", limit=100))["items"]) == 30
     await desk.books_hold()
 

@@ -12,17 +12,24 @@ from rtp.refunds.schemas import Refund
 from rtp.refunds.service import find, id_of
 
 _PAST = {
-    "approve": "approved", "reject": "rejected", "expire": "expired", "submit": "submitted", "pend": "pending",
-    "succeed": "succeeded", "fail": "failed", "lose": "unknown",
+    "approve": "approved", "reject": "rejected", "expire": "expired", "submit": "submitted", "cancel": "canceled",
+    "pend": "pending", "succeed": "succeeded", "fail": "failed", "lose": "unknown",
 }  # fmt: skip
 
 
 async def submit(frame: Frame, key: str) -> Refund | None:
-    """Note that the provider is about to be asked; None when there is nothing left to ask."""
+    """Note that the provider is about to be asked; None when there is nothing left to ask.
+
+    A dispute that came while the refund waited ends it: the card's bank took the money, so both would return it.
+    """
     refund = await find(frame, key, lock=True)
-    if refund.state == "created":
+    if refund.state != "created":
+        return refund if refund.state == "submitted" else None
+    if not (await payments.find(frame, refund.payment_id)).disputed:
         return await move(frame, refund, "submit")
-    return refund if refund.state == "submitted" else None
+    after = await move(frame, refund, "cancel", failure_reason="charge_disputed", settled_at=frame.now)
+    await release(frame, after)
+    return None
 
 
 async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
