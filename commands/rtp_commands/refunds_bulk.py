@@ -128,7 +128,7 @@ def list_(
 
 
 @app.command("bulk export")
-@listing(schemas.ROWS, columns=("row", "payment", "amount", "state", "code"), exit_codes=(5,))
+@listing(schemas.ROWS, columns=("row", "payment", "amount", "state", "approval", "code"), exit_codes=(5,))
 def export(
     call: Call,
     bulk: BulkId,

@@ -24,6 +24,7 @@ PAUSE, LONG_PAUSE = 0.5, 2.0
 MANY = 1000
 SHOWN = 10
 """Refused rows that are told one by one; all of them go to the file of `--results`."""
+SPANS = {"day": "1 day", "week": "7 days", "month": "30 days"}
 ENDED = frozenset({"succeeded", "partly", "failed", "canceled"})
 COLUMNS = (
     "row",
@@ -36,6 +37,7 @@ COLUMNS = (
     "note",
     "ticket",
     "key",
+    "approval",
     "code",
     "message",
 )
@@ -75,6 +77,7 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
         ("Rows", f"{bulk.rows}, of which {bulk.refused} refused"),
         ("Refunds", f"{bulk.accepted}, together {_money(bulk.totals)}"),
         ("At most", ", ".join(caps) or "without a cap"),
+        *_policy(bulk),
     ]
     if bulk.saga_id is not None:
         rows += [
@@ -89,6 +92,19 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
     if bulk.error:
         rows += [("Stopped", bulk.error)]
     return pairs([*((name, Cell(text)) for name, text in rows), ("", Cell("final: it cannot be undone"))], wide)
+
+
+def _policy(bulk: Bulk) -> list[tuple[str, str]]:
+    """What the refund policy said of the rows, and what all of them leave of each rolling limit."""
+    if bulk.policy_version is None:
+        return []
+    rows = [("Policy", f"version {bulk.policy_version}" if bulk.policy_version else "none is applied")]
+    if bulk.approvals:
+        rows += [("Approval", f"{bulk.approvals} of the refunds will wait for a second person")]
+    for use in bulk.limits:
+        said = f"{use.limit} for the {use.whose}: {use.used} used, {use.asked} asked, {use.left} left"
+        rows += [(f"  {SPANS[use.span]}", said)]
+    return rows
 
 
 @contextmanager
@@ -167,7 +183,7 @@ def write_results(call: Call, bulk: str, path: Path) -> None:
 def _cells(row: BulkOutcome) -> list[str]:
     amount, _, currency = ("", "", "") if row.amount is None else str(row.amount).replace(",", "").partition(" ")
     told = [row.payment, amount, currency, row.state, row.refund_id or "", row.reason, row.note, row.ticket]
-    return [str(row.row), *told, row.key or "", row.code, row.message]
+    return [str(row.row), *told, row.key or "", "needed" if row.approval else "", row.code, row.message]
 
 
 def _first_refused(call: Call, bulk: Bulk) -> list[BulkOutcome]:

@@ -364,6 +364,21 @@ MUTANTS: list[Mutant] = [
         test=_BULKS + "test_a_plan_applied_twice_at_once_has_its_effects_once",
     ),
     Mutant(
+        name="rows-of-a-file-do-not-count-together",
+        file="src/rtp/refunds/outlook.py",
+        old="        self.issued(amount)\n",
+        new="",
+        test="tests/refunds/test_bulk_policy.py::test_the_rows_of_a_file_are_held_to_the_planners_limit_together",
+    ),
+    Mutant(
+        name="a-file-is-not-held-to-the-limits-of-who-applies-it",
+        file="src/rtp/refund_bulks/service.py",
+        old="    await outlook.hold(frame, bulk.totals)\n",
+        new="",
+        test="tests/refunds/test_bulk_policy.py::"
+        "test_the_whole_file_is_held_to_the_limits_of_who_applies_it_before_a_row_moves",
+    ),
+    Mutant(
         name="a-bulk-does-not-look-at-the-world-again",
         file="src/rtp/refund_bulks/repository.py",
         old='AND p.version IS DISTINCT FROM b.payment_version\n    """\n)\n_MOVED_ROWS',

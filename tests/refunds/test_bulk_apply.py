@@ -329,15 +329,3 @@ async def test_rows_above_the_threshold_wait_for_a_second_person_and_the_bulk_wi
     [row] = await bulks.rows_of(desk.api, plan["id"], state="failed")
     assert row["code"] == "refund_rejected"
     await desk.books_hold()
-
-
-async def test_the_limits_of_who_applied_the_plan_hold_for_every_row(desk: Desk) -> None:
-    await desk.rules(limits=[{"role": "local", "currency": "USD", "day": 2500}])
-    payments = [await desk.pay(email=desk.member()) for _ in range(5)]
-    plan = await bulks.planned(desk.api, [{"payment": one.id, "amount": "10.00"} for one in payments])
-    await bulks.applied(desk.api, plan["id"])
-    await money.run_jobs(desk.frames, desk.provider, JOBS)
-    ended = await bulks.shown(desk.api, plan["id"])
-    assert (ended["state"], ended["done"], ended["failed"]) == ("partly", 2, 3)
-    assert {row["code"] for row in await bulks.rows_of(desk.api, plan["id"], state="failed")} == {"refund_over_limit"}
-    await desk.books_hold()

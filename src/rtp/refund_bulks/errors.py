@@ -67,6 +67,14 @@ class BulkExpired(RtpError):
     hint = "rtp refunds bulk plan FILE"
 
 
+class BulkPolicyChanged(RtpError):
+    """The first rows of {key} were judged by version {judged} of the refund policy, and now {holds} holds."""
+
+    status = 409
+    still = "Nothing was refunded."
+    hint = "rtp refunds bulk plan FILE judges the whole file anew"
+
+
 class BulkOutdated(RtpError):
     """Since the plan {key}, {count} of its payments have changed, first {first}."""
 

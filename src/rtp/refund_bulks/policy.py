@@ -13,8 +13,8 @@ from msgspec import Struct
 from rtp.kit.currencies import EXPONENTS
 from rtp.kit.money import Money
 from rtp.payments.schemas import Payment
-from rtp.refund_bulks.errors import BulkOverCap, RowAmountUnclear, RowRepeated
-from rtp.refund_bulks.schemas import BulkRow, BulkState
+from rtp.refund_bulks.errors import BulkOverCap, BulkPolicyChanged, RowAmountUnclear, RowRepeated
+from rtp.refund_bulks.schemas import Bulk, BulkRow, BulkState
 from rtp.refunds.errors import RefundCurrencyDiffers, RefundExceedsCaptured
 
 LIFETIME = timedelta(hours=24)
@@ -121,6 +121,15 @@ def hold_caps(accepted: int, totals: Sequence[Money], max_count: int | None, max
         cap = caps.get(total.currency, Money.zero(total.currency))
         if total > cap:
             raise BulkOverCap(asked=str(total), cap=str(cap))
+
+
+def hold_policy(bulk: Bulk, holds: int) -> None:
+    """Refuse to go on under another refund policy than the one that judged the rows so far.
+
+    Raises: BulkPolicyChanged.
+    """
+    if bulk.policy_version not in {None, holds}:
+        raise BulkPolicyChanged(key=bulk.id, judged=bulk.policy_version, holds=holds)
 
 
 def typed(totals: Sequence[Money]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from rtp.refund_bulks.model import refund_bulk_rows as rows_of
 from rtp.refund_bulks.model import refund_bulks
 from rtp.refund_bulks.policy import Count, Taken
 from rtp.refund_bulks.schemas import Bulk, BulkOutcome, BulkState, CreateBulk, RowState
-from rtp.refunds.schemas import Reason
+from rtp.refunds.schemas import LimitUse, Reason
 
 _refunds = table("refunds", column("id"), column("state"), column("failure_reason"), column("created_at", DateTime()))
 """The columns that this area reads of another's table, to count ten thousand refunds without loading them."""
@@ -33,6 +34,7 @@ _STATE = case(
     else_=literal("issued"),
 )
 _SAME = ("file", "rows", "refused", "done", "failed", "canceled", "waiting", "max_count", "batches", "digest",
+         "policy_version", "approvals",
          "canceling", "error", "created_by", "applied_by", "version", "created_at", "planned_at", "expires_at",
          "applied_at", "ended_at")  # fmt: skip
 _COUNT = text(
@@ -58,6 +60,12 @@ _MOVED_ROWS = text(
     SELECT b.row, b.payment FROM refund_bulk_rows b LEFT JOIN payments p ON p.id = b.payment_id
     WHERE b.bulk_id = :bulk AND b.state = 'planned' AND p.version IS DISTINCT FROM b.payment_version
     ORDER BY b.row LIMIT 20
+    """
+)
+_SPENT = text(
+    """
+    SELECT user_id, currency, sum(amount)::bigint AS amount FROM refund_bulk_rows
+    WHERE bulk_id = :bulk AND state = 'planned' AND user_id = ANY (CAST(:members AS bigint[])) GROUP BY 1, 2
     """
 )
 _DECIDED = text(
@@ -100,6 +108,7 @@ def to_bulk(row: Row[Any], count: Count | None = None) -> Bulk:
         left=accepted - values["done"] - values["failed"] - values["canceled"],
         moved=moved,
         max_totals=[msgspec.convert(one, Money) for one in row.max_totals],
+        limits=[msgspec.convert(one, LimitUse) for one in row.limits],
         saga_id=None if row.saga_id is None else ids.show("saga", row.saga_id),
         **values,
     )
@@ -152,6 +161,12 @@ async def taken(frame: Frame, bulk_id: UUID, payment_ids: list[UUID]) -> dict[UU
     for row in await frame.all(query.where(rows_of.c.state == "planned").order_by(rows_of.c.row)):
         found[row.payment_id].append(Taken(row.row, row.amount, row.key))
     return found
+
+
+async def spent(frame: Frame, bulk_id: UUID, members: Collection[int]) -> list[tuple[int, Money]]:
+    """What the rows of this file give members so far, by currency."""
+    given = {"bulk": bulk_id, "members": sorted(members)}
+    return [(row.user_id, Money(row.amount, row.currency)) for row in await frame.all(_SPENT, given)]
 
 
 async def keys_taken(frame: Frame, bulk_id: UUID, keys: list[str]) -> dict[str, str]:
@@ -255,6 +270,7 @@ def _to_outcome(row: Row[Any]) -> BulkOutcome:
         key=row.key,
         state=row.outcome,
         refund_id=None if row.refund_id is None else ids.show("rfd", row.refund_id),
+        approval=row.approval,
         code=f"refund_{row.refund}" if failed else row.code,
         message=row.failure_reason if failed else row.message,
     )

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from rtp.kit.money import Money
 from rtp.operations import listing, read, write
-from rtp.refunds.schemas import Reason
+from rtp.refunds.schemas import LimitUse, Reason
 
 BulkState = Literal["draft", "planned", "applying", "succeeded", "partly", "failed", "canceled"]
 RowState = Literal["planned", "refused", "issued", "succeeded", "failed", "canceled"]
@@ -67,6 +67,9 @@ class Bulk(Struct, kw_only=True):
     `rows` of the file are `accepted` or `refused`; of the accepted `done` were paid, `failed` will not be, `canceled`
     were stopped in time, `waiting` need a second person, and `left` are still to come. `total` is the money of the plan
     as a person types it to confirm; `moved` is what really went back.
+
+    `policy_version` is the refund policy that judged the rows, 0 for none; `approvals` of the accepted will need a
+    second person, and `limits` are the rolling limits of who planned it, with all rows together.
     """
 
     id: str
@@ -87,6 +90,9 @@ class Bulk(Struct, kw_only=True):
     max_totals: list[Money]
     batches: int
     digest: str
+    policy_version: int | None
+    approvals: int
+    limits: list[LimitUse]
     canceling: bool
     error: str
     saga_id: str | None
@@ -101,7 +107,10 @@ class Bulk(Struct, kw_only=True):
 
 
 class BulkOutcome(Struct, kw_only=True):
-    """What became of a row: `issued` is under way, `code` and `message` say why one was not refunded."""
+    """What became of a row: `issued` is under way, `code` and `message` say why one was not refunded.
+
+    `approval` says that the plan foresaw a second person.
+    """
 
     row: int
     payment: str
@@ -112,6 +121,7 @@ class BulkOutcome(Struct, kw_only=True):
     key: str | None
     state: RowState
     refund_id: str | None
+    approval: bool
     code: str
     message: str
 

@@ -22,6 +22,7 @@ from rtp.refund_bulks.errors import (
     BulkWithoutRows,
 )
 from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, CreateBulk, RowState
+from rtp.refunds import outlook
 from rtp.sagas import service as sagas
 from rtp.sagas.spec import Definition
 
@@ -36,7 +37,7 @@ async def create(frame: Frame, body: CreateBulk) -> Bulk:
 async def plan(frame: Frame, key: str) -> Bulk:
     """Close the file: the totals of what can be refunded are held to the caps; again, the plan is as it was.
 
-    Raises: BulkNotFound, BulkEnded, BulkOverCap, BulkWithoutRows.
+    Raises: BulkNotFound, BulkEnded, BulkOverCap, BulkWithoutRows, BulkPolicyChanged.
     """
     before = await find(frame, key, lock=True)
     if before.state == "canceled":
@@ -46,8 +47,14 @@ async def plan(frame: Frame, key: str) -> Bulk:
     if not before.rows:
         raise BulkWithoutRows(key=before.id, refused=0, rows=0)
     policy.hold_caps(before.accepted, before.totals, before.max_count, before.max_totals)
+    policy.hold_policy(before, await outlook.version(frame))
     after = await repository.change(
-        frame, id_of(key), state="planned", planned_at=frame.now, expires_at=frame.now + policy.LIFETIME
+        frame,
+        id_of(key),
+        state="planned",
+        planned_at=frame.now,
+        expires_at=frame.now + policy.LIFETIME,
+        limits=msgspec.to_builtins(await outlook.uses(frame, before.totals)),
     )
     frame.record("bulk.planned", after.id, after.version, before=before, after=after)
     return after
@@ -56,7 +63,10 @@ async def plan(frame: Frame, key: str) -> Bulk:
 async def apply(frame: Frame, definition: Definition, key: str, request: ApplyBulk) -> Bulk:
     """Carry a plan out: once, however often it is asked for; refused when the world is another than it was planned for.
 
-    Raises: BulkNotFound, BulkNotPlanned, BulkEnded, BulkExpired, BulkWithoutRows, BulkRepeated, BulkOutdated.
+    The policy judges each row again when it is issued; that the rolling limits of who applies it hold all of them
+    together is known before the first.
+    Raises: BulkNotFound, BulkNotPlanned, BulkEnded, BulkExpired, BulkWithoutRows, BulkRepeated, BulkOutdated,
+    RefundOverLimit, RefundRoleNotListed.
     """
     before = await find(frame, key, lock=True)
     if before.saga_id is not None:
@@ -89,6 +99,7 @@ async def _hold_plan(frame: Frame, bulk: Bulk, request: ApplyBulk) -> None:
     if not request.again and (first := await repository.with_digest(frame, id_of(bulk.id), bulk.digest)) is not None:
         raise BulkRepeated(key=bulk.id, first=first)
     await hold_world(frame, bulk)
+    await outlook.hold(frame, bulk.totals)
 
 
 async def hold_world(frame: Frame, bulk: Bulk) -> None:

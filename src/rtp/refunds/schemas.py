@@ -182,6 +182,17 @@ class MemberLimit(Struct, kw_only=True, forbid_unknown_fields=True):
     month: Limit = None
 
 
+class LimitUse(Struct, kw_only=True):
+    """How far what is asked for goes within a rolling limit: `used` before it, `left` after it, negative beyond it."""
+
+    whose: Subject
+    span: Literal["day", "week", "month"]
+    limit: Money
+    used: Money
+    asked: Money
+    left: Money
+
+
 class ProductRule(Struct, kw_only=True, forbid_unknown_fields=True):
     """What differs for one product."""
 
