@@ -37,6 +37,17 @@ def test_every_setting_is_documented_with_its_variable() -> None:
     assert [field.name for field in msgspec.structs.fields(Settings) if f"`RTP_{field.name.upper()}`" not in page] == []
 
 
+def test_every_family_of_a_scrape_is_documented_by_the_name_it_has_there() -> None:
+    from rtp_server.edge import metrics
+
+    page = (REFERENCE / "metrics.md").read_text()
+    metrics.webhook("sandbox", "taken")
+    scrape = metrics.exposition(1, [("card_declined", "sandbox", 1)]).decode()
+    told = {line.split()[2] for line in scrape.splitlines() if line.startswith("# HELP ")}
+    assert {"breaker_state", "breaker_calls_total", "webhooks_received_total"} <= told
+    assert [name for name in sorted(told) if not name.endswith("_created") and f"`{name}`" not in page] == []
+
+
 def test_every_error_has_a_message_of_its_own(pages: dict[str, str]) -> None:
     assert f"`{RtpError.code()}`" in pages["errors.md"]
     lines = pages["errors.md"].splitlines()[6:]

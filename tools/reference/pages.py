@@ -105,11 +105,11 @@ def operations_page() -> str:
 
 def metrics_page() -> str:
     """Every metric that `/metrics` offers."""
-    from rtp_server.edge.metrics import REGISTRY
+    from rtp_server.edge.metrics import families
 
     rows = [
-        [f"`{family.name}`", family.type, cell(family.documentation)]
-        for family in sorted(REGISTRY.collect(), key=lambda family: family.name)
+        [f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, cell(family.documentation)]
+        for family in sorted(families(), key=lambda family: family.name)
     ]
     return "# Metrics\n\n`/metrics` needs the role viewer.\n\n" + table(["Family", "Type", "Meaning"], rows)
 

@@ -51,6 +51,11 @@ def exposition(
     return generate_latest(REGISTRY) + generate_latest(counted)
 
 
+def families() -> list[Metric]:
+    """Every family that a scrape can show, also those of which there is nothing yet."""
+    return [*REGISTRY.collect(), *_Counted(0, [], []).collect()]
+
+
 class _Counted:
     """Figures that are counted over rows, so that they agree whichever process is asked."""
 
