@@ -74,6 +74,9 @@ RefundsPending = Annotated[bool, typer.Option("--refunds-pending", help="Refunds
 RefundFailure = Annotated[
     str | None, typer.Option("--refund-failure", metavar="REASON", help="Refunds fail, such as card_account_closed.")
 ]
+DisputeFee = Annotated[
+    int | None, typer.Option("--dispute-fee", metavar="N", help="What each dispute costs, in minor units; 1500.")
+]
 DisputeDays = Annotated[
     int | None, typer.Option("--dispute-days", metavar="N", help="Days in which a dispute must be answered; 7.")
 ]
@@ -121,6 +124,7 @@ def set_(
     refund_delay_ms: RefundDelay = None,
     refunds_pending: RefundsPending = False,
     refund_failure: RefundFailure = None,
+    dispute_fee: DisputeFee = None,
     dispute_days: DisputeDays = None,
     dispute_delay_ms: DisputeDelay = None,
     dispute_outcome: Outcome = None,

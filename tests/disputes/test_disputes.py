@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -242,4 +243,51 @@ async def test_a_dispute_that_is_won_takes_nothing_of_a_line(desk: Objections) -
     assert [(one["net_lost"]["amount"], one["tax_lost"]["amount"]) for one in lines] == [(0, 0), (0, 0)]
     assert (await desk.refunded(payment))["tax"]["amount"] == 250
     await desk.work()
+    await desk.books_hold()
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+async def test_the_fee_of_a_dispute_is_an_expense_however_it_ends(desk: Objections, outcome: Any) -> None:
+    payment = await desk.pay((1000, 250))
+    before = await desk.balances()
+    desk.provider.book.steer(Control(dispute_fee=1500, dispute_outcome=outcome))
+    key = await desk.object(payment)
+    assert (await desk.read(f"disputes/{key}"))["fee"] == {"amount": 1500, "currency": "USD"}
+    held = await desk.balances()
+    assert held["fees"] - before["fees"] == 1500
+    assert held["clearing:sandbox"] == before["clearing:sandbox"] - 1250 - 1500
+    await desk.do(f"disputes/{key}/evidence", {"parts": {"statement": "she trained daily"}})
+    await desk.work()
+    desk.provider.book.catch_up()
+    await desk.tell()
+    await desk.work()
+    ended = await desk.read(f"disputes/{key}")
+    assert (ended["state"], ended["fee"]["amount"]) == (outcome, 1500)
+    assert (await desk.balances())["fees"] - before["fees"] == 1500
+    await desk.books_hold()
+
+
+async def test_a_fee_that_comes_later_or_is_given_back_is_posted_as_the_difference(desk: Objections) -> None:
+    """As an inquiry that becomes a chargeback, and a fee for the answer that is returned when it is won."""
+    payment = await desk.pay((1000, 250))
+    before = await desk.balances()
+    desk.provider.book.steer(Control(dispute_fee=0))
+    key = await desk.object(payment)
+    [opened] = [event for event in desk.provider.events() if event.type == "dispute.opened"]
+
+    async def told(id: str, type: str, **values: Any) -> dict[str, Any]:
+        subject = msgspec.structs.replace(opened.subject, **values)
+        await desk.post(msgspec.structs.replace(opened, id=id, type=type, subject=subject))
+        await desk.work()
+        after = await desk.balances()
+        return {"fee": (await desk.read(f"disputes/{key}"))["fee"]["amount"], "fees": after["fees"] - before["fees"]}
+
+    usd = partial(Money, currency="USD")
+    assert await told("a", "dispute.updated", fee=usd(1500)) == {"fee": 1500, "fees": 1500}
+    assert await told("b", "dispute.updated", state="under_review", fee=usd(3000)) == {"fee": 3000, "fees": 3000}
+    assert await told("c", "dispute.closed", state="won", fee=usd(1500)) == {"fee": 1500, "fees": 1500}
+    assert await told("d", "dispute.updated", state="under_review", fee=usd(3000)) == {"fee": 1500, "fees": 1500}
+    assert await told("e", "dispute.closed", state="won", fee=None) == {"fee": 1500, "fees": 1500}
+    kinds = {row["kind"] for row in (await desk.read("ledger", source=key, limit=100))["items"]}
+    assert {kind for kind in kinds if "fee" in kind} == {"dispute.fee.2", "dispute.fee.3", "dispute.fee.5"}
     await desk.books_hold()

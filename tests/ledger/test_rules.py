@@ -98,6 +98,14 @@ BREAKS: dict[str, Sequence[str]] = {
     "a dispute that ended withholds nothing": [
         side("disputes", 1, "dispute.opened", "(SELECT source FROM ledger WHERE kind = 'dispute.won' LIMIT 1)")
     ],
+    "fees of disputes are what was posted": [
+        """
+        INSERT INTO disputes (id, user_id, payment_id, provider, provider_ref, amount, fee, currency, reason, state,
+            due_by, opened_at, created_at)
+        SELECT uuidv7(), user_id, id, provider, 'dp_1', 1, 15, currency, 'general', 'needs_response', created_at,
+            created_at, created_at FROM payments
+        """
+    ],
     "lost disputes equal what payments lost": ["UPDATE payments SET disputes_lost = 1"],
     "the tax of lost disputes is off the lines of their payments": [
         "UPDATE payment_lines SET net = net - 1, tax = 1, tax_lost = 1"

@@ -210,9 +210,26 @@ async def test_a_dispute_bears_the_key_of_its_charge_and_the_day_it_is_due() -> 
     [found] = await stripe.provider.list_disputes(NOW)
     assert found == ProviderDispute(
         ref="du_1", key="k", charge_ref="pi_1", amount=TEN, reason="fraudulent", state="needs_response",
-        due_by=datetime.fromtimestamp(AT + 86_400, UTC), created_at=NOW,
+        due_by=datetime.fromtimestamp(AT + 86_400, UTC), created_at=NOW, fee=Money(0, "USD"),
     )  # fmt: skip
     assert stripe.given("GET disputes")["expand[0]"] == "data.payment_intent"
+
+
+@pytest.mark.parametrize(
+    "entries, fee",
+    [
+        ([], Money(0, "USD")),
+        ([("usd", 1500)], Money(1500, "USD")),
+        ([("usd", 1500), ("usd", -1500)], Money(0, "USD")),
+        ([("usd", 1500), ("usd", 1500), ("usd", -1500)], Money(1500, "USD")),
+        ([("eur", 1400)], None),
+    ],
+)
+async def test_the_fee_of_a_dispute_is_what_its_balance_entries_say(entries: Any, fee: Money | None) -> None:
+    told = [{"id": "txn_2", "amount": -1000, "currency": currency, "fee": units} for currency, units in entries]
+    stripe = Stripe({"GET disputes": page(dispute(balance_transactions=told))})
+    [found] = await stripe.provider.list_disputes(NOW)
+    assert found.fee == fee
 
 
 async def test_evidence_is_handed_in_once_and_its_key_is_kept_with_the_dispute() -> None:

@@ -29,6 +29,7 @@ disputes = Table(
     Column("amount", BigInteger, CheckConstraint("amount > 0", name="amount"), nullable=False),
     Column("currency", Text, nullable=False),
     Column("tax", BigInteger, nullable=False, server_default="0"),
+    Column("fee", BigInteger, CheckConstraint("fee >= 0", name="fee"), nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
     one_of("state", "needs_response", "under_review", "won", "lost"),
     instant("due_by"),

@@ -43,6 +43,11 @@ def judge(ours: DisputeState, theirs: DisputeState) -> Verdict:
     return "known" if ours == theirs or theirs in OPEN else "doubt"
 
 
+def is_news(ours: DisputeState, theirs: DisputeState) -> bool:
+    """Whether what a provider tells of a dispute may be newer than what is known: it is not behind us."""
+    return ours == theirs or judge(ours, theirs) == "apply"
+
+
 def refuse_answer(dispute: Dispute, event: Literal["evidence", "accept"], now: datetime) -> None:
     """What cannot be answered, or not any more.
 

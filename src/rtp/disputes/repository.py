@@ -32,6 +32,7 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "payment_id": ids.show("pay", row.payment_id),
         "amount": Money(row.amount, row.currency),
         "tax": Money(row.tax, row.currency),
+        "fee": Money(row.fee, row.currency),
         **{name: getattr(row, name) for name in _SAME},
     }
 
@@ -76,6 +77,7 @@ async def add(frame: Frame, user_id: int, payment_id: UUID, provider: str, told:
         "provider_ref": told.ref,
         "amount": told.amount.amount,
         "currency": told.amount.currency,
+        "fee": 0 if told.fee is None else told.fee.amount,
         "reason": told.reason,
         "state": "needs_response",
         "due_by": told.due_by,

@@ -23,7 +23,7 @@ class Dispute(Struct, kw_only=True):
     """A cardholder's objection to a payment: without an answer until `due_by` it is lost.
 
     `answer` is what we told the provider, `answer_state` how far that has come; `tax` is what we no longer owe of the
-    payment's tax because it was lost.
+    payment's tax because it was lost, `fee` what the provider keeps for it, however it ends.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Dispute(Struct, kw_only=True):
     provider_ref: str
     amount: Money
     tax: Money
+    fee: Money
     reason: str
     state: DisputeState
     due_by: datetime

@@ -12,6 +12,7 @@ from rtp.disputes import policy, repository
 from rtp.disputes.errors import DisputeCurrencyDiffers, DisputeNotFound, DisputeTooEarly
 from rtp.disputes.schemas import Dispute, DisputeDetail, DisputeLine, DisputeState, DueDispute
 from rtp.kit import ids
+from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.operations import Page
 from rtp.payments import service as payments
@@ -30,9 +31,15 @@ async def take(frame: Frame, provider: str, told: ProviderDispute) -> Dispute:
     Raises: PaymentNotFound, DisputeTooEarly, DisputeCurrencyDiffers.
     """
     payment = await payments.lock(frame, told.key)
+    for amount in (told.amount, told.fee):
+        if amount is not None and amount.currency != payment.amount.currency:
+            currency = payment.amount.currency
+            raise DisputeCurrencyDiffers(ref=told.ref, amount=amount, payment=payment.id, currency=currency)
     dispute = await repository.of_ref(frame, provider, told.ref, lock=True)
     if dispute is None:
         dispute = await _open(frame, payment, provider, told)
+    if told.fee is not None and told.fee != dispute.fee and policy.is_news(dispute.state, told.state):
+        dispute = await _charge(frame, payment, dispute, told.fee)
     if policy.judge(dispute.state, told.state) == "apply":
         dispute = await _move(frame, payment, dispute, policy.EVENTS[told.state])
     return dispute
@@ -105,18 +112,25 @@ def id_of(key: str) -> UUID:
 async def _open(frame: Frame, payment: Payment, provider: str, told: ProviderDispute) -> Dispute:
     if payment.state != "succeeded":
         raise DisputeTooEarly(ref=told.ref, payment=payment.id, state=payment.state)
-    if told.amount.currency != payment.amount.currency:
-        raise DisputeCurrencyDiffers(
-            ref=told.ref, amount=told.amount, payment=payment.id, currency=payment.amount.currency
-        )
     user_id = ids.parse_user(payment.user_id)
     dispute = await repository.add(frame, user_id, payments.id_of(payment.id), provider, told)
     frame.record("dispute.opened", dispute.id, dispute.version, user_id=user_id, after=dispute)
     await movements.dispute_opened(
-        frame, dispute.id, user=payment.user_id, provider=payment.provider, amount=told.amount
+        frame, dispute.id, user=payment.user_id, provider=payment.provider, amount=told.amount, fee=told.fee
     )
     await _note(frame, payment)
     return dispute
+
+
+async def _charge(frame: Frame, payment: Payment, before: Dispute, fee: Money) -> Dispute:
+    """Take over what the provider keeps for a dispute; it may come later, grow with an answer, or be given back."""
+    after = await repository.change(frame, id_of(before.id), fee=fee.amount)
+    user_id = ids.parse_user(after.user_id)
+    frame.record("dispute.charged", after.id, after.version, user_id=user_id, before=before, after=after)
+    await movements.dispute_fee(
+        frame, after.id, user=after.user_id, provider=payment.provider, fee=fee - before.fee, version=after.version
+    )
+    return after
 
 
 async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> Dispute:

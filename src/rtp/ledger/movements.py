@@ -114,6 +114,12 @@ async def dispute_opened(
     return posted
 
 
+async def dispute_fee(frame: Frame, dispute: str, *, user: str, provider: str, fee: Money, version: int) -> bool:
+    """What the provider's fee changed by at a version of the dispute, and with a negative amount what it gave back."""
+    sides = [Posting(policy.FEES, fee), Posting(policy.clearing(provider), -fee)]
+    return await _post(frame, f"{DISPUTE_FEE}.{version}", dispute, user, sides)
+
+
 async def dispute_won(frame: Frame, dispute: str, *, user: str) -> bool:
     """The provider gives back what it withheld.
 

@@ -99,6 +99,16 @@ RULES: dict[str, tuple[str, str]] = {
         HAVING sum(amount) <> 0 AND bool_or(kind IN ('dispute.won', 'dispute.lost'))
         """,
     ),
+    "fees of disputes are what was posted": (
+        "SELECT count(*) FROM disputes",
+        """
+        SELECT d.id::text FROM disputes d LEFT JOIN (
+            SELECT source, sum(amount) AS amount FROM ledger
+            WHERE kind LIKE 'dispute.fee%' AND account = 'fees' GROUP BY source
+        ) l ON l.source = d.id
+        WHERE d.fee <> coalesce(l.amount, 0)
+        """,
+    ),
     "lost disputes equal what payments lost": (
         "SELECT count(DISTINCT source) FROM ledger WHERE kind = 'dispute.lost'",
         """

@@ -101,7 +101,10 @@ class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True, tag_field="objec
 
 
 class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="dispute"):
-    """A cardholder's objection to a charge; `key` is the charge's own. Without an answer until `due_by` it is lost."""
+    """A cardholder's objection to a charge; `key` is the charge's own. Without an answer until `due_by` it is lost.
+
+    `fee` is what the provider keeps for it so far, in its currency, however it ends; None where that is not told.
+    """
 
     ref: str
     key: str
@@ -111,6 +114,7 @@ class ProviderDispute(msgspec.Struct, frozen=True, kw_only=True, tag_field="obje
     state: DisputeState
     due_by: datetime
     created_at: datetime
+    fee: Money | None = None
 
 
 class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):

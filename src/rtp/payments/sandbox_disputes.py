@@ -53,6 +53,7 @@ class Desk:
             state="needs_response",
             due_by=now + timedelta(days=self._control().dispute_days),
             created_at=now,
+            fee=Money(self._control().dispute_fee, charge.amount.currency),
         )
         if not dry_run:
             self._record.write(DisputeOpened(dispute=dispute, key=key, request=request))

@@ -145,7 +145,7 @@ def _refund(one: ProviderRefund) -> Theirs:
 
 
 def _dispute(one: ProviderDispute) -> Theirs:
-    return Theirs(ref=one.ref, key=one.key, state=one.state, amount=one.amount, created_at=one.created_at)
+    return Theirs(ref=one.ref, key=one.key, state=one.state, amount=one.amount, created_at=one.created_at, fee=one.fee)
 
 
 def _ref(found: Difference) -> str:

@@ -34,11 +34,12 @@ class Ours(Struct, frozen=True, kw_only=True):
     ref: str
     touched_at: datetime
     busy: bool = False
+    fee: Money | None = None
 
     @property
     def facts(self) -> Facts:
         """What a difference shows of it."""
-        return Facts(state=self.state, amount=self.amount, ref=self.ref)
+        return Facts(state=self.state, amount=self.amount, ref=self.ref, fee=self.fee)
 
 
 class Theirs(Struct, frozen=True, kw_only=True):
@@ -50,11 +51,12 @@ class Theirs(Struct, frozen=True, kw_only=True):
     amount: Money
     created_at: datetime
     known: bool = False
+    fee: Money | None = None
 
     @property
     def facts(self) -> Facts:
         """What a difference shows of it."""
-        return Facts(state=self.state, amount=self.amount, ref=self.ref)
+        return Facts(state=self.state, amount=self.amount, ref=self.ref, fee=self.fee)
 
 
 def quiet(ours: Ours | None, theirs: Theirs | None, until: datetime) -> bool:
@@ -96,7 +98,8 @@ def dispute(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
     if (other := _contents("dispute", ours, theirs)) is not None:
         return other
     if ours.state == theirs.state:
-        return None
+        dearer = theirs.fee is not None and ours.fee != theirs.fee
+        return _differs("dispute", "fee", ours, theirs, "take") if dearer else None
     news = judge_dispute(_dispute_state(ours.state), _dispute_state(theirs.state)) == "apply"
     return _differs("dispute", "status", ours, theirs, "take" if news else "set_aside")
 
@@ -146,4 +149,7 @@ def _dispute_state(state: str) -> DisputeState:
 
 
 def _plain(facts: Facts | None) -> list[object] | None:
-    return None if facts is None else [facts.state, facts.amount.amount, facts.amount.currency, facts.ref]
+    if facts is None:
+        return None
+    fee = [] if facts.fee is None else [facts.fee.amount, facts.fee.currency]
+    return [facts.state, facts.amount.amount, facts.amount.currency, facts.ref, *fee]

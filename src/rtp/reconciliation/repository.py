@@ -34,7 +34,7 @@ _COLUMNS: dict[Noun, str] = {
         FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.provider = :provider
     """,
     "dispute": """
-        SELECT d.id, d.state, d.amount, d.currency, d.provider_ref AS ref,
+        SELECT d.id, d.state, d.amount, d.currency, d.fee, d.provider_ref AS ref,
             coalesce(d.closed_at, d.answered_at, d.created_at) AS touched_at, d.payment_id
         FROM disputes d WHERE d.provider = :provider
     """,
@@ -112,6 +112,7 @@ def _to_ours(noun: Noun, row: Row[Any]) -> Ours:
         amount=Money(row.amount, row.currency),
         ref=row.ref,
         touched_at=row.touched_at,
+        fee=Money(row.fee, row.currency) if noun == "dispute" else None,
     )
 
 

@@ -11,7 +11,7 @@ from rtp.kit.money import Money
 from rtp.operations import listing, read, write
 
 Noun = Literal["charge", "refund", "dispute"]
-Kind = Literal["missing_here", "missing_there", "status", "amount", "reference"]
+Kind = Literal["missing_here", "missing_there", "status", "amount", "reference", "fee"]
 Fix = Literal["settle", "ask_again", "take", "set_aside"]
 Outcome = Literal["open", "mended", "set_aside", "gone", "refused"]
 SHOWN = 500
@@ -21,11 +21,12 @@ ProviderName = Annotated[str, Meta(max_length=40)]
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What one side says: of a charge `amount` is what it took, once it took anything."""
+    """What one side says: of a charge `amount` is what it took, once it took anything; `fee` is told of disputes."""
 
     state: str
     amount: Money
     ref: str
+    fee: Money | None = None
 
 
 class Difference(Struct, frozen=True, kw_only=True):

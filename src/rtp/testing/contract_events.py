@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from rtp.kit.money import Money
 from rtp.payments.errors import ProviderKeyReused, ProviderRefused, WebhookForged, WebhookStale, WebhookUnknown
 from rtp.testing.contract import ChargeRules, Subject, Webhook, needs
 from rtp.testing.contract_refunds import CaptureRules, RefundRules
@@ -23,6 +24,8 @@ class DisputeRules:
         assert (dispute.key, dispute.charge_ref, dispute.state) == (key, charge.ref, "needs_response")
         assert dispute.amount <= charge.captured
         assert dispute.created_at < dispute.due_by
+        assert dispute.fee is not None
+        assert dispute.fee >= Money(0, charge.amount.currency)
         assert dispute in await subject.provider.list_disputes(dispute.created_at)
         refund = await subject.provider.refund(key, charge.ref, charge.captured, "duplicate")
         assert (refund.state, refund.failure_reason) == ("failed", "charge_disputed")
@@ -46,6 +49,7 @@ class DisputeRules:
         dispute = await needs(subject.dispute, "open a dispute")(charge)
         lost = await subject.provider.accept_dispute(key, dispute.ref)
         assert (lost.ref, lost.state) == (dispute.ref, "lost")
+        assert lost.fee is not None
         assert await subject.provider.accept_dispute(key, dispute.ref) == lost
         assert lost in await subject.provider.list_disputes(dispute.created_at)
         with pytest.raises(ProviderRefused):

@@ -231,6 +231,11 @@ async def _dispute_of_less(garden: Garden) -> Planted:
     return "dispute", "amount", "set_aside", await _take(garden, theirs, amount=Money(1, "USD"))
 
 
+async def _dispute_charged(garden: Garden) -> Planted:
+    theirs = await _objected(garden, await garden.paid())
+    return "dispute", "fee", "take", await _take(garden, theirs, fee=Money(1, "USD"))
+
+
 async def _objected(garden: Garden, payment: Payment) -> ProviderDispute:
     assert garden.object is not None
     return await garden.object(payment)
@@ -262,6 +267,7 @@ DISPUTES: tuple[Callable[[Garden], Awaitable[Planted]], ...] = (
     _dispute_ended_there,
     _dispute_ended_here,
     _dispute_of_less,
+    _dispute_charged,
 )
 """And those of disputes, for a provider that can be brought to open one."""
 

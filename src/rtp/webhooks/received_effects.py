@@ -98,7 +98,7 @@ async def dispute(frame: Frame, told: Told) -> str:
         doubt = ours is not None and disputes.judge(ours.state, subject.state) == "doubt"
         if not doubt and (ours is None or ours.amount == subject.amount):
             after = await disputes.take(frame, told.event.provider, subject)
-            same = ours is not None and ours.state == after.state
+            same = ours is not None and ours.version == after.version
             return f"nothing new: the dispute was {after.state}" if same else f"dispute {after.state}"
     if not told.asked:
         raise InDoubt(told.event)

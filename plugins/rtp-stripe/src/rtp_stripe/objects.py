@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rtp.kit.money import Money
 from rtp.payments.ports import ChargeState, DisputeState, ProviderCharge, ProviderDispute, ProviderRefund, RefundState
 from rtp_stripe import reasons
 from rtp_stripe.units import from_stripe
@@ -118,6 +119,7 @@ def dispute(dispute: Fields) -> ProviderDispute:
         state=DISPUTES[dispute["status"]],
         due_by=instant(due) if due else created + timedelta(days=EVIDENCE_DAYS),
         created_at=created,
+        fee=_dispute_fee(dispute),
     )
 
 
@@ -134,6 +136,14 @@ def id_of(value: Any) -> str:
 def _taken(intent: Fields, notes: Fields) -> int:
     """What was captured; localstripe does not say it, so a partial capture is noted in the metadata beforehand."""
     return int(intent.get("amount_received") or notes.get(CAPTURED) or intent["amount"])
+
+
+def _dispute_fee(dispute: Fields) -> Money | None:
+    """What Stripe keeps for it, less what it gave back; not told where the account settles in another currency."""
+    entries, currency = dispute.get("balance_transactions") or [], dispute["currency"]
+    if any(entry["currency"] != currency for entry in entries):
+        return None
+    return from_stripe(max(0, sum(int(entry["fee"]) for entry in entries)), currency)
 
 
 def _fee(intent: Fields) -> int:

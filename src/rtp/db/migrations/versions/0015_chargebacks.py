@@ -1,4 +1,4 @@
-"""What lost disputes took of each line of a payment."""
+"""What lost disputes took of each line of a payment, and what disputes cost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ ALTER TABLE payment_lines ADD CONSTRAINT ck_payment_lines_tax_cap
 ALTER TABLE payment_lines VALIDATE CONSTRAINT ck_payment_lines_tax_cap;
 """
 
+FEES = """
+ALTER TABLE disputes ADD COLUMN fee bigint NOT NULL DEFAULT 0;
+ALTER TABLE disputes ADD CONSTRAINT ck_disputes_fee CHECK (fee >= 0) NOT VALID;
+ALTER TABLE disputes VALIDATE CONSTRAINT ck_disputes_fee;
+"""
+
 
 def upgrade() -> None:
-    """Let no line give back more than was sold of it, whether by refunds or by lost disputes."""
-    run(LINES + FILLED + CAPS)
+    """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs."""
+    run(LINES + FILLED + CAPS + FEES)
