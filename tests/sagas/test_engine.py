@@ -107,7 +107,8 @@ async def test_an_attempt_that_failed_under_way_is_repeated_under_its_key_and_ha
     stage.told({"book": ["lost after", "lost after", None]})
     saga = await stage.start()
     await stage.work()
-    assert (await stage.shown(saga)).state == "succeeded"
+    ended = await stage.shown(saga)
+    assert (ended.state, ended.steps[1].error) == ("succeeded", "")
     assert stage.done == ["hold", "book", "pay", "mail"]
 
 
@@ -177,6 +178,32 @@ async def test_a_deadline_before_the_pivot_turns_the_saga_back(stage: Stage, clo
     assert (ended.state, ended.error, stage.done) == ("compensated", "its deadline passed", ["hold", "undo hold"])
 
 
+async def test_a_saga_that_waits_is_looked_at_at_its_deadline_and_turned_back_then(
+    stage: Stage, clock: FixedClock, frames: Frames
+) -> None:
+    stage.options = {"deadline": 60.0}
+    stage.told({"book": [Again(3600.0), None]})
+    saga = await stage.start()
+    begun = clock.instant
+    await stage.work(most=2)
+    assert [job.scheduled_at - begun for job in await queued(frames)] == [timedelta(seconds=60)]
+    clock.instant += timedelta(seconds=60)
+    await stage.work()
+    ended = await stage.shown(saga)
+    assert (ended.state, ended.error, stage.effects) == ("compensated", "its deadline passed", set())
+
+
+async def test_a_step_of_open_outcome_is_undone_when_the_saga_turns_back(stage: Stage, frames: Frames) -> None:
+    stage.told({"book": ["lost after"]})
+    saga = await stage.start()
+    await stage.work(most=2)
+    async with frames.writing(**ABOUT) as frame:
+        await service.cancel(frame, saga)
+    await stage.work()
+    assert states(await stage.shown(saga)) == ["compensated", "compensated", "pending", "pending"]
+    assert stage.done == ["hold", "book", "undo book", "undo hold"]
+
+
 async def test_a_deadline_after_the_pivot_calls_somebody_and_the_saga_goes_on(
     stage: Stage, clock: FixedClock, frames: Frames
 ) -> None:
@@ -200,6 +227,22 @@ async def test_a_step_with_more_to_do_is_run_again_and_is_past_the_pivot_from_th
     assert (ended.state, states(ended)) == ("succeeded", ["done"] * 4)
 
 
+async def test_a_pivot_that_was_begun_is_turned_back_neither_by_hand_nor_by_its_deadline(
+    stage: Stage, clock: FixedClock, frames: Frames
+) -> None:
+    stage.options = {"deadline": 60.0}
+    stage.told({"pay": [Again(), None]})
+    saga = await stage.start()
+    await stage.work(most=3)
+    async with frames.writing(**ABOUT) as frame:
+        with pytest.raises(SagaPastPivot, match="pay"):
+            await service.cancel(frame, saga)
+    clock.instant += timedelta(seconds=61)
+    await stage.work()
+    assert (await stage.shown(saga)).state == "succeeded"
+    assert stage.done == ["hold", "book", "pay", "mail"]
+
+
 async def test_a_saga_is_cancelled_before_its_pivot_only(stage: Stage, frames: Frames) -> None:
     saga = await stage.start()
     await stage.work(most=2)
@@ -207,6 +250,7 @@ async def test_a_saga_is_cancelled_before_its_pivot_only(stage: Stage, frames: F
         assert (await service.cancel(frame, saga)).cancelling
     async with frames.writing(**ABOUT) as frame:
         assert (await service.cancel(frame, saga)).cancelling
+    assert (await events(frames, saga)).count("cancel_requested") == 1
     await stage.work()
     ended = await stage.shown(saga)
     assert (ended.state, ended.error) == ("compensated", "it was cancelled")
@@ -245,7 +289,7 @@ async def test_a_cancellation_during_a_step_lets_it_end_and_then_turns_back(stag
 
 async def test_a_retry_by_hand_takes_the_waiting_time_and_counts_failures_anew(stage: Stage, frames: Frames) -> None:
     stage.options = {"page_after": 2}
-    stage.told({"mail": ["lost before"] * 3})
+    stage.told({"mail": ["lost before"] * 4})
     saga = await stage.start()
     await stage.work(most=6)
     stuck = await stage.shown(saga)
@@ -254,8 +298,23 @@ async def test_a_retry_by_hand_takes_the_waiting_time_and_counts_failures_anew(s
     async with frames.writing(**ABOUT) as frame:
         assert (await service.retry(frame, saga)).state == "running"
     assert [job.scheduled_at is None for job in await queued(frames)] == [True]
+    await stage.work(most=1)
+    again = await stage.shown(saga)
+    assert (again.state, again.steps[3].failures) == ("running", 1)
     await stage.work()
     assert (await stage.shown(saga)).state == "succeeded"
+
+
+async def test_a_retry_by_hand_does_not_hide_that_a_saga_is_past_its_deadline(
+    stage: Stage, clock: FixedClock, frames: Frames
+) -> None:
+    stage.options = {"deadline": 60.0}
+    stage.told({"mail": ["lost before"]})
+    saga = await stage.start()
+    await stage.work(most=4)
+    clock.instant += timedelta(seconds=61)
+    async with frames.writing(**ABOUT) as frame:
+        assert (await service.retry(frame, saga)).state == "stuck"
 
 
 async def test_a_saga_without_a_job_gets_one_by_a_retry(stage: Stage, frames: Frames) -> None:

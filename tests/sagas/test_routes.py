@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 
+from rtp.kit.clock import FixedClock
 from tests.sagas.conftest import Stage
 
 
@@ -45,8 +48,8 @@ async def test_a_saga_that_is_not_there_is_told_apart_from_another_kind_of_id(ap
         assert (answer.status_code, answer.json()["code"]) == (404, "saga_not_found")
 
 
-async def test_a_stuck_saga_stands_on_the_morning_page_and_fails_the_doctor(
-    api: httpx.AsyncClient, stage: Stage
+async def test_a_late_saga_and_a_stuck_one_stand_on_the_morning_page_and_the_doctor_tells_them_apart(
+    api: httpx.AsyncClient, stage: Stage, clock: FixedClock
 ) -> None:
     async def said() -> tuple[list[str], str]:
         attention = (await api.get("/v1/today")).json()["attention"]
@@ -54,6 +57,10 @@ async def test_a_stuck_saga_stands_on_the_morning_page_and_fails_the_doctor(
         return [item["what"] for item in attention], next(one["state"] for one in checks if one["name"] == "sagas")
 
     assert await said() == ([], "ok")
+    await stage.start()
+    clock.instant += timedelta(minutes=11)
+    assert await said() == (["sagas that are stuck or late"], "warning"), "nobody looked at it for so long"
+    await stage.work()
     stage.options = {"page_after": 1}
     stage.told({"mail": ["lost before"]})
     await stage.start()
