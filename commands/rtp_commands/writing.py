@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from typer._click.globals import get_current_context
 
 from rtp.client import OutcomeUnknown
 from rtp.errors import RtpError
@@ -178,8 +179,7 @@ def show_plan(call: Call, plan: Plan) -> int:
     else:
         call.output.one(plan)
     sys.stdout.flush()
-    verb = " ".join(word for word in sys.argv[1:3] if not word.startswith("-"))
-    call.say(f"Nothing was changed. To carry it out: rtp {verb} --plan {plan.id}")
+    call.say(f"Nothing was changed. To carry it out: {get_current_context().command_path} --plan {plan.id}")
     return 0
 
 

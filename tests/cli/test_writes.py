@@ -157,6 +157,14 @@ def test_a_dry_run_prints_the_plan_and_leaves_no_intent(there: Any, suspend: Any
     assert (suspend.writes(), journal(there)) == ([], [])
 
 
+def test_a_dry_run_of_a_verb_of_two_words_names_both_in_the_command_that_carries_it_out(
+    there: Any, peer: Any, made: Any
+) -> None:
+    peer.answers["DELETE", "/v1/webhooks/endpoints/we_01J9ZK3V5W8X2Y4A6B7C8D9E0F"] = made(202, body=made.plan)
+    done = there("webhooks", "endpoints", "delete", "we_01J9ZK3V5W8X2Y4A6B7C8D9E0F", "--dry-run")
+    assert f"To carry it out: rtp webhooks endpoints delete --plan {made.plan['id']}" in done.stderr
+
+
 def test_a_plan_alone_is_applied_by_its_id(there: Any, peer: Any, made: Any) -> None:
     plan = made.plan["id"]
     peer.answer("GET", f"/v1/plans/{plan}", made.plan)
@@ -215,7 +223,7 @@ def test_on_a_terminal_prod_shows_the_plan_asks_and_carries_out_that_plan(
 ) -> None:
     suspend.environment = "prod"
     ended, text = on_a_terminal(there, ["users", "suspend", ADA], typed)
-    assert "active → suspended" in text
+    assert "    status  active → suspended\r\n" in text, "each line on one of its own"
     assert "Go on? [y/N]" in text
     assert ended == code
     assert [one.query for one in suspend.writes()] == [{"plan": made.plan["id"]}] * sent
@@ -274,7 +282,7 @@ def test_what_cannot_be_sent_or_is_another_kind_of_id_is_refused_here(
     assert peer.asked == []
 
 
-def on_a_terminal(rtp: Any, words: list[str], typed: str) -> tuple[int, str]:
+def on_a_terminal(rtp: Any, words: list[str], typed: str, question: bytes = b"[y/N]") -> tuple[int, str]:
     """Run a command on a pseudo terminal, type once it asks, and give its exit code and all it showed."""
     master, slave = pty.openpty()
     process = rtp.start(
@@ -289,9 +297,9 @@ def on_a_terminal(rtp: Any, words: list[str], typed: str) -> tuple[int, str]:
             break
         if not chunk:
             break
-        asked_before = b"[y/N]" in shown
+        asked_before = question in shown
         shown += chunk
-        if b"[y/N]" in shown and not asked_before:
+        if question in shown and not asked_before:
             os.write(master, typed.encode())
     os.close(master)
     return process.wait(30), shown.decode()
