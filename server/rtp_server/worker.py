@@ -27,6 +27,7 @@ from rtp.kit import trace as traces
 from rtp.kit.breaker import Rules
 from rtp.migrations import schema
 from rtp.payments import provider as providers
+from rtp.payments import service as payments
 from rtp.payments.guarded import GuardedProvider
 from rtp.settings import Settings
 from rtp.webhooks import deliveries
@@ -73,7 +74,7 @@ def build_app(
     settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]
 ) -> procrastinate.App:
     """A procrastinate application with every kind of job."""
-    connector = Connector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=6)
+    connector = Connector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=8)
     app = procrastinate.App(connector=connector)
     for spec in specs:
         task = app.task(name=spec.name, queue=spec.queue, retry=Retry(spec.backoff), pass_context=True)(
@@ -176,8 +177,9 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
 
 
 def lanes(app: procrastinate.App, settings: Settings, specs: Sequence[JobSpec]) -> list[Coroutine[Any, Any, None]]:
-    """One worker for our own jobs and one for webhooks: receivers that are slow take no place from refunds."""
-    ours = sorted({spec.queue for spec in specs} - {deliveries.QUEUE})
+    """A worker each for webhooks, for the provider and for all else: who is slow holds up none of the others."""
+    ours = sorted({spec.queue for spec in specs} - {deliveries.QUEUE, payments.QUEUE})
+    at_once = {deliveries.QUEUE: WEBHOOKS_AT_ONCE, payments.QUEUE: settings.worker_concurrency}
     return [
         app.run_worker_async(
             queues=queues,
@@ -188,7 +190,10 @@ def lanes(app: procrastinate.App, settings: Settings, specs: Sequence[JobSpec]) 
             stalled_worker_timeout=STALLED_SECONDS,
             shutdown_graceful_timeout=GRACE_SECONDS,
         )
-        for queues, concurrency in ((ours, settings.worker_concurrency), ([deliveries.QUEUE], WEBHOOKS_AT_ONCE))
+        for queues, concurrency in (
+            (ours, settings.worker_concurrency),
+            *(([queue], places) for queue, places in at_once.items()),
+        )
     ]
 
 

@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_processes: int = 1
     """Number of API processes."""
     worker_concurrency: int = 10
-    """Jobs that one worker runs at the same time."""
+    """Jobs that one worker runs at the same time, and as many besides that ask the payment provider."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is written to the logs."""
     failpoint: str = ""
