@@ -11,7 +11,7 @@ from msgspec import Struct
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
-from rtp.payments import policy, repository
+from rtp.payments import lines_repository, policy, repository
 from rtp.payments.schemas import ChargeLine, Payment, PaymentMethod
 from rtp.payments.service import QUEUE
 
@@ -62,8 +62,10 @@ async def charge_many(frame: Frame, asked: Sequence[Asked]) -> list[Payment]:
     payments = await repository.add_many(frame, rows) if rows else []
     if rows:
         many = zip(rows, sold, strict=True)
-        parts = [part for row, lines in many for part in repository.line_rows(frame, row["user_id"], row["id"], lines)]
-        await repository.add_lines(frame, parts)
+        parts = [
+            part for row, lines in many for part in lines_repository.rows_of(frame, row["user_id"], row["id"], lines)
+        ]
+        await lines_repository.add(frame, parts)
     for payment in payments:
         user_id = ids.parse_user(payment.user_id)
         frame.record("payment.created", payment.id, payment.version, user_id=user_id, after=payment)

@@ -11,7 +11,7 @@ from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.operations import Page
-from rtp.payments import policy, repository, shares
+from rtp.payments import lines_repository, policy, repository, shares
 from rtp.payments.errors import MethodNotUsable, PaymentNotFound
 from rtp.payments.ports import ProviderCharge
 from rtp.payments.schemas import ChargeLine, LinePart, Payment, PaymentMethod, PaymentState, SoldLine
@@ -50,7 +50,7 @@ async def charge(
         source=source,
         provider=method.provider,
     )
-    await repository.add_lines(frame, repository.line_rows(frame, user_id, id_of(payment.id), sold))
+    await lines_repository.add(frame, lines_repository.rows_of(frame, user_id, id_of(payment.id), sold))
     frame.record("payment.created", payment.id, payment.version, user_id=user_id, after=payment)
     frame.enqueue("payments.submit", queue=QUEUE, lock=payment.id, payment=payment.id)
     return payment
@@ -167,12 +167,12 @@ async def page(frame: Frame, page: PageRequest, *, user: str = "", state: Paymen
 
 async def lines(frame: Frame, payment: Payment) -> list[SoldLine]:
     """The lines of a payment, in their order."""
-    return await repository.lines(frame, id_of(payment.id), payment.amount.currency)
+    return await lines_repository.of_payment(frame, id_of(payment.id), payment.amount.currency)
 
 
 async def lines_of(frame: Frame, payments: Sequence[Payment]) -> dict[str, list[SoldLine]]:
     """The lines of many payments by their ids, in one statement."""
-    found = await repository.lines_of(frame, {id_of(one.id): one.amount.currency for one in payments})
+    found = await lines_repository.of_payments(frame, {id_of(one.id): one.amount.currency for one in payments})
     return {ids.show("pay", payment_id): lines for payment_id, lines in found.items()}
 
 
