@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rtp.settings import Settings
     from rtp_commands.flags import Flags
     from rtp_commands.output import Output
+    from rtp_commands.table import Line
 
 __all__ = ["Begins", "Call", "Listing", "Result", "Severity", "Waiting", "listing", "local", "read", "write"]
 
@@ -55,6 +56,8 @@ class Call:
         self.leaf = leaf
         self.flags = flags
         self.given = given
+        self.receipt: Callable[[], Sequence[Line]] | None = None
+        """What a person is shown before being asked; without one, the plan."""
         from rtp_commands.output import Output
 
         self.output: Output = Output(flags.output, fields=flags.fields, quiet=flags.quiet, columns=leaf.columns)

@@ -75,6 +75,11 @@ class Output:
         if not self.quiet:
             print(safe(text), file=sys.stderr, flush=True)
 
+    def tell(self, lines: Sequence[table.Line]) -> None:
+        """Tell the person several lines, on stderr and without colour."""
+        for line in lines:
+            self.say("".join(text for text, _ in line).rstrip())
+
     def write(self, text: str) -> None:
         """Write to stdout as it is."""
         sys.stdout.write(text)

@@ -10,7 +10,7 @@ from rtp.operations import Change, Plan
 from rtp.refunds.schemas import RefundPreview
 from rtp_commands.arguments import Asked, AskedLine
 from rtp_commands.cells import Cell, cell, minute
-from rtp_commands.table import Line, flat, pairs, plain
+from rtp_commands.table import Line, flat, pairs
 from rtp_commands.words import pad, safe, width
 
 SHOWN = 20
@@ -30,11 +30,6 @@ def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     if not plan.changes and not plan.jobs:
         result += [[("  nothing would change", "")]]
     return [*result, *pairs([("", Cell(reversible))], wide)] if reversible else result
-
-
-def text(plan: Plan, *, reversible: str, wide: int) -> str:
-    """The receipt without colour."""
-    return plain(lines(plan, reversible=reversible, wide=wide)).rstrip("\n")
 
 
 MONEY = 13

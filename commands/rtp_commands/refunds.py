@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,12 +15,16 @@ from rtp.refunds.schemas import (
     Reason,
     Refund,
     RefundDetail,
+    RefundPreview,
     RefundState,
 )
 from rtp_commands import arguments, refunds_bulk, refunds_policy
 from rtp_commands.arguments import Asked, AskedLine, id_or_key
 from rtp_commands.call import Call, Listing, Result, Severity, Waiting, listing, read, write
 from rtp_commands.errors import Usage
+
+if TYPE_CHECKING:
+    from rtp_commands.table import Line
 
 app = typer.Typer()
 
@@ -95,9 +99,9 @@ def preview(
     shown = call.read(schemas.PREVIEW, body, payment=payment)
     if call.output.format != "table" or call.flags.fields is not None:
         return Result(shown)
-    from rtp_commands.receipt import command, refund
+    from rtp_commands.receipt import command
 
-    call.output.lines(refund(shown, wide=call.output.wide, environment=call.environment))
+    call.output.lines(_receipt(call, shown))
     typed = command(payment, amount, line, net=net, cancel=cancel_subscription, revoke=revoke_access)
     return Result(None, said=f"Nothing was changed. To carry it out: {typed}" if shown.allowed else "")
 
@@ -130,6 +134,7 @@ def issue(
     """
     asked = _asked(amount, line, net, cancel_subscription, revoke_access, restock)
     body = IssueRefund(reason=reason, note=note, ticket=ticket, again=again, **asked)
+    call.receipt = lambda: _receipt(call, call.read(schemas.PREVIEW, PreviewRefund(**asked), payment=payment))
     return _told(call.write(schemas.ISSUE, body, payment=payment))
 
 
@@ -229,6 +234,12 @@ def _asked(
         "revoke_access": revoke,
         "restock": restock,
     }
+
+
+def _receipt(call: Call, shown: RefundPreview) -> list[Line]:
+    from rtp_commands.receipt import refund
+
+    return refund(shown, wide=call.output.wide, environment=call.environment)
 
 
 def _told(refund: Refund) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -89,10 +90,11 @@ def apply(
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
     """
-    from rtp_commands.refunds_bulk_run import followed, interruptible
+    from rtp_commands.refunds_bulk_run import followed, interruptible, receipt
 
     with interruptible(call, bulk):
         shown = call.read(schemas.SHOW, bulk=bulk)
+        call.receipt = partial(receipt, shown, call.output.wide)
         if shown.saga_id is None or call.flags.dry_run:
             shown = call.write(schemas.APPLY, ApplyBulk(again=again), bulk=bulk)
         return followed(call, shown, results)

@@ -22,7 +22,10 @@ from rtp_commands.journal import Ending, Intent, Journal, State, new_id, now
 from rtp_commands.leaf import Severity, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rtp.client import Outcome
+    from rtp_commands.table import Line
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -136,7 +139,7 @@ def apply_plan(call: Call, plan_id: str, *, any_operation: bool = False) -> Resu
         raise Planned(shown)
     op = plans.APPLY if any_operation else _planned_operation(call, shown)
     if prompts.interactive() and _asks(call):
-        call.say(_receipt(call, shown))
+        call.output.tell(_receipt(call, shown))
     _ask(call, _typed_value(call, shown.result if isinstance(shown.result, dict) else {}))
     op_id = new_id()
     applying: Operation[Any, Any] = msgspec.structs.replace(
@@ -164,18 +167,16 @@ def _ended(call: Call, outcome: Outcome[Any]) -> Any:
     return value
 
 
-def _receipt(call: Call, plan: Plan) -> str:
-    from rtp_commands.receipt import text
+def _receipt(call: Call, plan: Plan) -> Sequence[Line]:
+    from rtp_commands.receipt import lines
 
-    return text(plan, reversible=undo(call, None), wide=call.output.wide)
+    return lines(plan, reversible=undo(call, None), wide=call.output.wide)
 
 
 def show_plan(call: Call, plan: Plan) -> int:
     """Print what a dry run found and how to carry it out."""
     if call.output.format == "table":
-        from rtp_commands.receipt import lines
-
-        call.output.lines(lines(plan, reversible=undo(call, None), wide=call.output.wide))
+        call.output.lines(_receipt(call, plan))
     else:
         call.output.one(plan)
     sys.stdout.flush()
@@ -229,7 +230,7 @@ def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str,
     if planned is None:
         return None
     if prompts.interactive():
-        call.say(_receipt(call, planned))
+        call.output.tell(_receipt(call, planned) if call.receipt is None else call.receipt())
     _ask(call, _typed_value(call, planned.result if isinstance(planned.result, dict) else {}))
     return planned.id
 
