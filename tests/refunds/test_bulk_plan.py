@@ -196,7 +196,7 @@ async def test_caps_that_are_just_reached_hold(api: httpx.AsyncClient, payments:
 
 def test_a_cap_without_a_currency_of_the_file_is_a_cap_of_nothing() -> None:
     with pytest.raises(BulkOverCap, match=r"0\.01 EUR, and the cap is 0\.00 EUR"):
-        policy.hold_caps(2, [Money(1, "EUR"), Money(1, "USD")], None, [Money(5, "USD")])
+        policy.hold_caps("bulk_1", 2, [Money(1, "EUR"), Money(1, "USD")], None, [Money(5, "USD")])
 
 
 async def test_the_digest_knows_the_rows_and_not_how_they_were_batched(

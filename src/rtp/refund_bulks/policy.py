@@ -109,18 +109,20 @@ def chained(digest: str, rows: Iterable[Sequence[object]]) -> str:
     return digest
 
 
-def hold_caps(accepted: int, totals: Sequence[Money], max_count: int | None, max_totals: Sequence[Money]) -> None:
+def hold_caps(
+    key: str, accepted: int, totals: Sequence[Money], max_count: int | None, max_totals: Sequence[Money]
+) -> None:
     """Refuse a plan beyond its caps; with caps in money, a currency without one is beyond them too.
 
     Raises: BulkOverCap.
     """
     if max_count is not None and accepted > max_count:
-        raise BulkOverCap(asked=f"{accepted} refunds", cap=f"{max_count} refunds")
+        raise BulkOverCap(key=key, asked=f"{accepted} refunds", cap=f"{max_count} refunds")
     caps = {one.currency: one for one in max_totals}
     for total in totals if caps else ():
         cap = caps.get(total.currency, Money.zero(total.currency))
         if total > cap:
-            raise BulkOverCap(asked=str(total), cap=str(cap))
+            raise BulkOverCap(key=key, asked=str(total), cap=str(cap))
 
 
 def hold_policy(bulk: Bulk, holds: int) -> None:

@@ -46,7 +46,7 @@ async def plan(frame: Frame, key: str) -> Bulk:
         return before
     if not before.rows:
         raise BulkWithoutRows(key=before.id, refused=0, rows=0)
-    policy.hold_caps(before.accepted, before.totals, before.max_count, before.max_totals)
+    policy.hold_caps(before.id, before.accepted, before.totals, before.max_count, before.max_totals)
     policy.hold_policy(before, await outlook.version(frame))
     after = await repository.change(
         frame,
