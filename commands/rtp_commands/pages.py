@@ -123,7 +123,7 @@ def _help(param: Any) -> str:
     text = param.help or ""
     if choices and len(choices) <= 6:
         text += f" One of {', '.join(choices)}."
-    if param.default not in (None, False, ...) and not callable(param.default):
+    if param.default not in (None, False, "", ...) and not callable(param.default):
         text += f" Default {param.default}."
     return text.strip() + (" (required)" if param.required and param.param_type_name == "option" else "")
 

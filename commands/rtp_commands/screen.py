@@ -54,7 +54,7 @@ def reference(rows: list[Row]) -> str:
     for panel in PANELS:
         listed = [row for row in rows if row.panel == panel and not row.hidden]
         if listed:
-            lines += [_bold(panel.upper()), *(f"  {row.name:<15}{row.help}" for row in listed), ""]
+            lines += [_bold(panel.upper()), *(f"  {row.name:<16}{row.help}" for row in listed), ""]
     short = {alias: name for alias, name in ALIASES.items() if name in {row.name for row in rows}}
     if short:
         lines += [_bold("ALIASES"), "  " + ", ".join(f"{alias} = {name}" for alias, name in short.items()), ""]
