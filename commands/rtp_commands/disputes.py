@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -89,7 +90,8 @@ def evidence(
     pack = call.read(schemas.EVIDENCE, dispute=dispute)
     pack.parts |= own
     pack.length = sum(map(len, pack.parts.values()))
-    said = f"Nothing was handed in. To do so: rtp disputes evidence {dispute} --submit"
+    words = ["rtp", "disputes", "evidence", dispute, *(["--file", str(file)] if file else []), "--submit"]
+    said = f"Nothing was handed in. To do so: {shlex.join(words)}"
     if call.output.format != "table" or call.flags.fields:
         return Result(pack, said=said)
     from rtp_commands.chains import evidence as as_text
