@@ -56,6 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Number of API processes."""
     worker_concurrency: int = 10
     """Jobs that one worker runs at the same time, and as many besides that ask the payment provider."""
+    keep_received_days: Annotated[int, msgspec.Meta(ge=31, le=3650)] = 90
+    """Days that a webhook of a provider is kept after it had its effect; a provider may send it again for 30."""
+    keep_deliveries_days: Annotated[int, msgspec.Meta(ge=7, le=3650)] = 30
+    """Days that a delivery to an endpoint of others is kept; it is tried for four."""
+    keep_requests_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """Days of requests that service levels are judged by; what is older goes by the quarter, once all of it is."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is written to the logs."""
     failpoint: str = ""

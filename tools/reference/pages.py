@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import msgspec
 
@@ -140,6 +141,8 @@ def field_docstrings(struct: type) -> dict[str, str]:
 
 def shown_type(kind: object) -> str:
     """A field's type as an operator reads it."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     choices = getattr(kind, "__args__", None)
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)

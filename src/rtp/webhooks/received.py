@@ -113,7 +113,8 @@ async def show(frame: Frame, key: str) -> ReceivedDetail:
     Raises: ReceivedWebhookNotFound, InvalidInput when several providers used that id.
     """
     found = await repository.find(frame, _id_of((await _named(frame, key)).id))
-    assert found is not None  # no received event is ever deleted
+    if found is None:  # forgotten just now, by the sweep
+        raise ReceivedWebhookNotFound(key=key)
     return found
 
 

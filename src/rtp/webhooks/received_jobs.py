@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from rtp.errors import RtpError
-from rtp.jobs.spec import Context, JobSpec
+from rtp.jobs.spec import Backoff, Context, JobSpec
 from rtp.kit import failpoints
+from rtp.kit.clock import to_text
 from rtp.payments.ports import PaymentProvider, ProviderDispute, ProviderEvent, ProviderRefund, hold_to
 from rtp.webhooks import received
+from rtp.webhooks import received_repository as repository
 from rtp.webhooks.received_effects import InDoubt, Subject, Told
+
+CHUNK = 5_000
+"""Events that one transaction forgets."""
 
 
 async def process(context: Context, event: str) -> None:
@@ -20,6 +27,21 @@ async def process(context: Context, event: str) -> None:
         if not isinstance(error, RtpError):
             raise  # a defect of ours or of the database's: the queue repeats it, and keeps it among the dead jobs
     failpoints.reach("job.after_commit")
+
+
+async def sweep(context: Context) -> None:
+    """Forget, in chunks, what had its effect so long ago as the setting says; what had none yet is kept.
+
+    Whoever sends a forgotten event again changes nothing: what it tells is settled here. The setting outlasts
+    `received_policy.REDELIVERED` all the same.
+    """
+    kept = timedelta(days=context.settings.keep_received_days)
+    left = CHUNK
+    while left == CHUNK:
+        async with context.writing() as frame:
+            before = frame.now - kept
+            if left := await repository.forget(frame, CHUNK, before):
+                frame.summary = {"deleted": left, "before": to_text(before)}
 
 
 async def _process(context: Context, event: str) -> None:
@@ -47,4 +69,7 @@ async def _asked(context: Context, event: ProviderEvent) -> Subject | None:
     return await provider.retrieve_charge_by_key(event.subject.key)
 
 
-JOBS = (JobSpec("webhooks.process", process, queue=received.QUEUE),)
+JOBS = (
+    JobSpec("webhooks.process", process, queue=received.QUEUE),
+    JobSpec("webhooks_received.sweep", sweep, queue="upkeep", backoff=Backoff(retries=0), cron="43 * * * *"),
+)

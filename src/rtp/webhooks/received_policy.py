@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from rtp.kit import masking
@@ -12,6 +13,13 @@ DUE: frozenset[ReceivedState] = frozenset({"received", "failed"})
 
 RETRY_AFTER = (5.0, 30.0, 300.0, 3600.0, 21_600.0, *(86_400.0,) * 3)
 """Seconds after which a failed event is tried again: soon, as our own write may be on its way, then for four days."""
+
+REDELIVERED = timedelta(days=30)
+"""How long a provider may send an event again, so how long we must know it at least.
+
+Stripe repeats by itself for three days and resends by hand what its list of events has, which is 30 days
+(docs.stripe.com/webhooks/process-undelivered-events). Standard Webhooks proposes a little over three days.
+"""
 
 Verdict = Literal["known", "apply", "doubt"]
 _SETTLED = frozenset({"succeeded", "failed"})

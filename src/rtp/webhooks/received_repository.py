@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.partitions import lowest_id
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.payments.ports import ProviderEvent
@@ -80,6 +82,17 @@ async def change(frame: Frame, received_id: UUID, **values: Any) -> Received:
     query = update(received).where(received.c.id == received_id)
     query = query.values(**values, version=received.c.version + 1).returning(*_COLUMNS)
     return _to_received((await frame.execute(query)).one())
+
+
+async def forget(frame: Frame, limit: int, before: datetime) -> int:
+    """Delete some events that had their effect, or never any, before a time, and came before it; how many."""
+    over = func.coalesce(received.c.processed_at, received.c.received_at) < before
+    query = select(received.c.id).where(
+        received.c.state.in_(["processed", "ignored"]), received.c.id < lowest_id(before), over
+    )
+    chosen = query.order_by(received.c.id).limit(limit).with_for_update(skip_locked=True)
+    gone = await frame.execute(delete(received).where(received.c.id.in_(chosen)).returning(received.c.id))
+    return len(gone.all())
 
 
 async def page(

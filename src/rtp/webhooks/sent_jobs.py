@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from rtp.jobs.spec import Backoff, Context, JobSpec
 from rtp.kit import failpoints
+from rtp.kit.clock import to_text
 from rtp.webhooks import deliveries, endpoints_repository
 from rtp.webhooks import deliveries_repository as repository
 from rtp.webhooks.deliveries import QUEUE, SEND, Letter
@@ -15,7 +16,6 @@ POSTPONED = (5.0, 15.0, 60.0, 300.0)
 """Seconds after which a message is looked at again whose endpoint has enough on its way."""
 CHUNK = 5_000
 LOST = 200
-KEPT = timedelta(days=30)
 OVERDUE = timedelta(hours=1)
 
 
@@ -57,7 +57,10 @@ async def sweep(context: Context) -> None:
                 if left < CHUNK:
                     await endpoints_repository.drop(frame, endpoint_id)
     async with context.writing() as frame:
-        await repository.forget(frame, CHUNK, before=frame.now - KEPT)
+        before = frame.now - timedelta(days=context.settings.keep_deliveries_days)
+        if deleted := await repository.forget(frame, CHUNK, before=before):
+            frame.summary = {"deleted": deleted, "before": to_text(before)}
+    async with context.writing() as frame:
         for held in await repository.overdue(frame, frame.now - OVERDUE, LOST):
             deliveries.queue(frame, await repository.change(frame, held.uuid, next_attempt_at=frame.now))
 
