@@ -13,7 +13,8 @@ from rtp.payments.errors import ProviderOther, ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
 from rtp.sandbox.schemas import Control
-from rtp.testing import money
+from rtp.testing import money, relay
+from rtp_server import work
 from tests.disputes.objections import ALL_JOBS, Objections
 
 
@@ -290,4 +291,49 @@ async def test_a_fee_that_comes_later_or_is_given_back_is_posted_as_the_differen
     assert await told("e", "dispute.closed", state="won", fee=None) == {"fee": 1500, "fees": 1500}
     kinds = {row["kind"] for row in (await desk.read("ledger", source=key, limit=100))["items"]}
     assert {kind for kind in kinds if "fee" in kind} == {"dispute.fee.2", "dispute.fee.3", "dispute.fee.5"}
+    await desk.books_hold()
+
+
+async def test_a_refund_that_waited_while_a_dispute_was_lost_is_not_approved_beyond_what_is_left(
+    desk: Objections,
+) -> None:
+    """It held its amount all the time, so only the lost dispute says that the money is gone."""
+    await desk.rules(approval=[{"currency": "USD", "above": 500}])
+    payment = await desk.pay((1000, 250))
+    waiting = await desk.refunded(payment, amount=600)
+    assert waiting["state"] == "waiting"
+    key = await desk.object(payment, 1000)
+    assert (await desk.do(f"disputes/{key}/accept")).status_code == 200
+    await desk.work()
+    boss = await desk.person("boss@example.com", "owner")
+    refused = await desk.decide(waiting["id"], "approve", by=boss)
+    assert (refused.status_code, refused.json()["code"]) == (422, "refund_lost_to_dispute")
+    assert "have left 2.50 USD" in refused.json()["detail"]
+    assert (await desk.show(waiting["id"]))["state"] == "waiting"
+    assert (await desk.decide(waiting["id"], "reject", by=boss)).status_code == 200
+    assert (await desk.refunded(payment, amount=250))["amount"]["amount"] == 250
+    await desk.work()
+    await desk.books_hold()
+
+
+@pytest.mark.parametrize("asked", [1250, 700])
+async def test_the_tax_of_what_a_waiting_refund_held_is_lost_once_it_lets_go(desk: Objections, asked: int) -> None:
+    """The dispute took all, and the tax in what the refund held was still owed for ever."""
+    await desk.rules(approval=[{"currency": "USD", "above": 500}])
+    payment = await desk.pay((1000, 250))
+    waiting = await desk.refunded(payment, amount=asked)
+    key = await desk.object(payment, 1250)
+    assert (await desk.do(f"disputes/{key}/accept")).status_code == 200
+    await desk.work()
+    assert (await desk.read(f"disputes/{key}"))["tax"]["amount"] == 250 - waiting["tax"]["amount"]
+    await desk.books_hold()
+    assert (await desk.decide(waiting["id"], "reject")).status_code == 200
+    for _ in range(2):
+        await relay.once(desk.frames, work.consumers({}))
+        await desk.work()
+    assert (await desk.read(f"disputes/{key}"))["tax"]["amount"] == 250
+    balances = await desk.balances()
+    assert ("tax payable" in balances, balances["dispute losses"]) == (False, 1000)
+    assert [one["net_lost"]["amount"] for one in (await desk.payment(payment))["lines"]] == [1000]
+    assert (await desk.payment(payment))["refundable"]["amount"] == 0
     await desk.books_hold()

@@ -22,8 +22,8 @@ def usd(amount: int) -> Money:
 
 def made(**values: Any) -> Dispute:
     known: dict[str, Any] = {
-        "id": "dsp_1", "user_id": "usr_1", "payment_id": "pay_1", "provider": "sandbox", "provider_ref": "dp_1", "fee": usd(0),
-        "amount": usd(1000), "tax": usd(0), "reason": "fraudulent", "state": "needs_response",
+        "id": "dsp_1", "user_id": "usr_1", "payment_id": "pay_1", "provider": "sandbox", "provider_ref": "dp_1",
+        "amount": usd(1000), "tax": usd(0), "fee": usd(0), "reason": "fraudulent", "state": "needs_response",
         "due_by": NOW + timedelta(days=7), "opened_at": NOW, "closed_at": None, "answer": "none",
         "answer_state": "none", "answer_error": "", "answered_by": "", "answered_at": None, "version": 1,
         "created_at": NOW,

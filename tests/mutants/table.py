@@ -437,7 +437,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-lost-dispute-leaves-its-tax-owed",
         file="src/rtp/disputes/service.py",
-        old='tax = await payments.charge_back(frame, payment, before.amount) if state == "lost" else before.tax',
+        old='tax = await _taken(frame, payment, before) if state == "lost" else before.tax',
         new="tax = before.tax",
         test=_DISPUTES + "test_evidence_is_handed_in_once_and_the_outcome_stands_in_the_books[lost]",
     ),

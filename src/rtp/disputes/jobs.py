@@ -1,8 +1,8 @@
-"""The job that answers a dispute at the provider: always under the answer's own key, never inside a frame."""
+"""The jobs of disputes; the provider is told our answer under the answer's own key, never inside a frame."""
 
 from __future__ import annotations
 
-from rtp.disputes import answering
+from rtp.disputes import answering, losses
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
@@ -34,4 +34,13 @@ async def answer(context: Context, dispute: str, number: int) -> None:
     failpoints.reach("job.after_commit")
 
 
-JOBS = (JobSpec("disputes.answer", answer, queue=payments.QUEUE, backoff=PATIENT),)
+async def place(context: Context, payment: str) -> None:
+    """Take off a payment's lines what a lost dispute could not, while a refund held it."""
+    async with context.writing() as frame:
+        await losses.place(frame, payment)
+
+
+JOBS = (
+    JobSpec("disputes.answer", answer, queue=payments.QUEUE, backoff=PATIENT),
+    JobSpec("disputes.place", place),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -102,6 +103,19 @@ async def sums(frame: Frame, payment_id: UUID) -> tuple[int, int]:
     ).where(disputes.c.payment_id == payment_id)
     row = await frame.first(query)
     return (0, 0) if row is None else (int(row.open), int(row.lost))
+
+
+async def lost_of(frame: Frame, payment_id: UUID) -> list[Dispute]:
+    """The lost disputes about a payment, the last to be lost first, held for this transaction."""
+    query = select(disputes).where(disputes.c.payment_id == payment_id, disputes.c.state == "lost")
+    rows = await frame.all(query.order_by(disputes.c.closed_at.desc(), disputes.c.id).with_for_update())
+    return [to_dispute(row) for row in rows]
+
+
+async def lost_among(frame: Frame, payment_ids: Sequence[UUID]) -> list[UUID]:
+    """Of these payments, those that lost a dispute."""
+    query = select(disputes.c.payment_id).where(disputes.c.payment_id.in_(payment_ids), disputes.c.state == "lost")
+    return [row.payment_id for row in await frame.all(query.distinct())]
 
 
 async def unanswered(frame: Frame, limit: int) -> tuple[int, list[DisputeLine]]:

@@ -136,7 +136,7 @@ async def _charge(frame: Frame, payment: Payment, before: Dispute, fee: Money) -
 async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> Dispute:
     state = policy.moved(before.id, before.state, event)
     closed = frame.now if state not in policy.OPEN else None
-    tax = await payments.charge_back(frame, payment, before.amount) if state == "lost" else before.tax
+    tax = await _taken(frame, payment, before) if state == "lost" else before.tax
     after = await repository.change(frame, id_of(before.id), state=state, closed_at=closed, tax=tax.amount)
     user_id = ids.parse_user(after.user_id)
     frame.record(f"dispute.{_PAST[event]}", after.id, after.version, user_id=user_id, before=before, after=after)
@@ -146,6 +146,12 @@ async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> 
         await movements.dispute_lost(frame, after.id, user=after.user_id, amount=after.amount, tax=tax)
     await _note(frame, payment)
     return after
+
+
+async def _taken(frame: Frame, payment: Payment, losing: Dispute) -> Money:
+    """Take what is lost off the payment's lines; the tax in it."""
+    _, earlier = await repository.sums(frame, payments.id_of(payment.id))
+    return await payments.charge_back(frame, payment, losing.amount + Money(earlier, losing.amount.currency))
 
 
 async def _note(frame: Frame, payment: Payment) -> None:

@@ -25,6 +25,7 @@ PAID = "refund.paid"
 RELEASED = "refund.released"
 OPENED = "dispute.opened"
 DISPUTE_FEE = "dispute.fee"
+DISPUTE_TAX = "dispute.tax"
 WON = "dispute.won"
 LOST = "dispute.lost"
 ADJUSTED = "balance.adjusted"
@@ -136,6 +137,12 @@ async def dispute_lost(frame: Frame, dispute: str, *, user: str, amount: Money, 
         Posting(policy.DISPUTES, -amount),
     ]
     return await _post(frame, LOST, dispute, user, sides)
+
+
+async def dispute_tax(frame: Frame, dispute: str, *, user: str, tax: Money, version: int) -> bool:
+    """More tax is no longer owed of a lost dispute, as a refund that held it let go; at a version of the dispute."""
+    sides = [Posting(policy.TAX, tax), Posting(policy.DISPUTE_LOSSES, -tax)]
+    return await _post(frame, f"{DISPUTE_TAX}.{version}", dispute, user, sides)
 
 
 async def balance_adjusted(frame: Frame, adjustment: str, *, user: str, amount: Money) -> bool:

@@ -130,6 +130,12 @@ async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dic
     return {row.position: row.id for row in await frame.all(_HOLD, given)}
 
 
+async def lost(frame: Frame, payment_id: UUID) -> int:
+    """What lost disputes took of a payment, in minor units."""
+    row = await frame.first(select(payments.c.disputes_lost).where(payments.c.id == payment_id))
+    return 0 if row is None else int(row[0])
+
+
 async def lose(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> None:
     """Add to what lost disputes took of a payment's lines, under the same CHECKs."""
     given = {"payment_id": payment_id, "positions": [part.position for part in parts]}

@@ -189,12 +189,22 @@ async def note_disputes(frame: Frame, payment: Payment, *, open: int, lost: int)
     return await repository.change(frame, id_of(payment.id), disputes_open=open, disputes_lost=lost)
 
 
-async def charge_back(frame: Frame, payment: Payment, amount: Money) -> Money:
-    """Take a lost dispute off the lines of a locked payment, as far as they have it; the tax in what was taken."""
+async def lost(frame: Frame, payment: Payment) -> Money:
+    """What lost disputes took of a payment; with what refunds hold it may be more than was captured."""
+    return Money(await repository.lost(frame, id_of(payment.id)), payment.amount.currency)
+
+
+async def charge_back(frame: Frame, payment: Payment, lost: Money) -> Money:
+    """Let all that disputes took come off the lines of a locked payment, as far as refunds leave them room.
+
+    Returns the tax in what came off now.
+    """
     sold = await lines(frame, payment)
-    parts = shares.of_amount(sold, min(amount.amount, payment.refundable.amount))
+    before = Money.total((line.net_lost + line.tax_lost for line in sold), lost.currency)
+    room = min(lost - before, payment.captured - payment.refunded - before)
+    parts = shares.of_amount(sold, room.amount)
     await repository.lose(frame, id_of(payment.id), parts)
-    return Money(sum(part.tax for part in parts), amount.currency)
+    return Money(sum(part.tax for part in parts), lost.currency)
 
 
 def id_of(key: str) -> UUID:

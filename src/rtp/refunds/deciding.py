@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from rtp.db.frame import Frame
+from rtp.kit.money import Money
 from rtp.payments import service as payments
+from rtp.payments.schemas import Payment
 from rtp.permissions import at_least
 from rtp.refunds import desks, judging, policy, repository, service, settling
 from rtp.refunds.errors import (
@@ -12,6 +14,7 @@ from rtp.refunds.errors import (
     ApproverNotAPerson,
     ApproverRoleTooLow,
     IllegalRefundMove,
+    RefundLostToDispute,
     RefundRetried,
 )
 from rtp.refunds.schemas import Decision, IssueRefund, LineAsk, Refund
@@ -24,7 +27,7 @@ async def approve(frame: Frame, key: str, decision: Decision) -> Refund:
     """Let a refund that waits go its way; who issued it cannot, by whatever token they come.
 
     Raises: RefundNotFound, IllegalRefundMove, ApprovedByIssuer, ApproverNotAPerson, ApproverRoleTooLow, OwnAccount,
-    ApprovalExpired, PaymentDisputed, and what follow-ups refuse with.
+    ApprovalExpired, PaymentDisputed, RefundLostToDispute, and what follow-ups refuse with.
     """
     before = await service.find(frame, key, lock=True)
     policy.moved(before.id, before.state, "approve")
@@ -33,6 +36,7 @@ async def approve(frame: Frame, key: str, decision: Decision) -> Refund:
         raise ApprovalExpired(key=before.id, until=f"{before.expires_at:%Y-%m-%d %H:%M} UTC", payment=before.payment_id)
     payment = await payments.lock(frame, before.payment_id)
     service.refuse(payment)
+    await _refuse_lost(frame, payment, before)
     after = await settling.move(
         frame, before, "approve", reason=decision.note, approved_by=frame.principal.id, decided_at=frame.now
     )
@@ -89,6 +93,14 @@ async def _anew(frame: Frame, first: Refund) -> Refund:
     lines = [LineAsk(position=part.position, amount=part.net + part.tax) for part in parts]
     request = IssueRefund(reason=first.reason, note=first.note, ticket=first.ticket, lines=lines, again=True)
     return await service.issue(frame, first.payment_id, request, retry_of=service.id_of(first.id))
+
+
+async def _refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:
+    """It held its amount while it waited, but what was lost to a dispute meanwhile is not there any more."""
+    over = payment.refunded + await payments.lost(frame, payment) - payment.captured
+    if over.amount > 0:
+        left = max(Money.zero(over.currency), refund.amount - over)
+        raise RefundLostToDispute(key=refund.id, asked=refund.amount, left=left, payment=payment.id)
 
 
 async def _refuse_approver(frame: Frame, refund: Refund) -> None:

@@ -165,6 +165,14 @@ class ApproverRoleTooLow(RtpError):
     still = "It still waits; nothing was paid."
 
 
+class RefundLostToDispute(RtpError):
+    """Lost disputes have left {left} of {payment} for the refund {key} of {asked}."""
+
+    status = 422
+    still = "Nothing was paid; the refund still waits."
+    hint = "rtp refunds reject {key}"
+
+
 class ApprovalExpired(RtpError):
     """The refund {key} could be approved until {until}."""
 
