@@ -13,6 +13,7 @@ from rtp.events.relay import Consumer
 from rtp.invariants import jobs as invariant_jobs
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs.spec import JobSpec
+from rtp.migrations import jobs as migration_jobs
 from rtp.payments import jobs as payment_jobs
 from rtp.reconciliation import jobs as reconciliation_jobs
 from rtp.refund_bulks import jobs as bulk_jobs
@@ -21,6 +22,7 @@ from rtp.refunds import jobs as refund_jobs
 from rtp.sagas import jobs as saga_jobs
 from rtp.sagas.spec import Definition
 from rtp.subscriptions import jobs as subscription_jobs
+from rtp.telemetry import jobs as telemetry_jobs
 from rtp.webhooks import deliveries as webhook_deliveries
 from rtp.webhooks import payload as webhook_payload
 from rtp.webhooks import received_jobs as webhook_jobs
@@ -33,12 +35,14 @@ JOBS: tuple[JobSpec, ...] = (
     *dispute_jobs.JOBS,
     *invariant_jobs.JOBS,
     *job_jobs.JOBS,
+    *migration_jobs.JOBS,
     *payment_jobs.JOBS,
     *reconciliation_jobs.JOBS,
     *bulk_jobs.JOBS,
     *refund_jobs.JOBS,
     *saga_jobs.jobs(SAGAS),
     *subscription_jobs.JOBS,
+    *telemetry_jobs.JOBS,
     *webhook_jobs.JOBS,
     *webhook_sent_jobs.JOBS,
 )
