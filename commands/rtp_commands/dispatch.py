@@ -65,7 +65,7 @@ def _prepare_streams() -> None:
 
 
 def _usage(error: TyperException, row: Row) -> Problem:
-    message = error.format_message()
+    message = " ".join(error.format_message().split())
     path = f"rtp {row.name}"
     if isinstance(error, UsageError) and error.ctx is not None:
         path = error.ctx.command_path

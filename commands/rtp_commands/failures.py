@@ -51,7 +51,7 @@ def unknown_word(word: str, kind: str, known: Sequence[str], arguments: Sequence
 
 def _as_text(problem: Problem) -> str:
     lines = [f"Error: {safe(problem.detail)}"]
-    lines += [f"  {safe(path)}: {safe(what)}" for path, what in problem.fields.items()]
+    lines += [f"  {safe(path)}: {safe(what)}" for path, what in problem.fields.items() if what not in problem.detail]
     if problem.still:
         lines.append(f"  {safe(problem.still)}")
     if problem.hint:

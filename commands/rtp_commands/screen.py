@@ -16,7 +16,7 @@ STARTERS = (
     ("today", "rtp today", "the morning page", True),
     ("users", "rtp users show E-MAIL", "one member, with what is open and why", True),
     ("refunds", "rtp refunds preview PAYMENT", "what can be returned, before doing it", True),
-    ("jobs", "rtp jobs list --state failed", "work that did not go through", True),
+    ("jobs", "rtp jobs list --state dead", "work that did not go through", True),
     ("audit", "rtp audit list --since 1d", "who did what since yesterday", True),
     ("status", "rtp status", "what is running", True),
     ("history", "rtp history", "what was sent from this machine", True),

@@ -9,11 +9,14 @@ import msgspec
 from litestar import Request
 
 from rtp.errors import InvalidInput
+from rtp.kit.text import EMAIL
 
 _NAMED = {
     re.compile(r"Object contains unknown field `(.*)`", re.DOTALL): "is not known here",
     re.compile(r"Object missing required field `(.*)`"): "is missing",
 }
+_FORMS = {f"Expected `str` matching regex {EMAIL!r}": "not an e-mail address such as ada@example.com"}
+"""What people call a form that a text is to have."""
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -66,4 +69,4 @@ def place(message: str, field: str) -> tuple[str, str]:
     for pattern, said in _NAMED.items():
         if named := pattern.fullmatch(text):
             return f"{inside}.{named[1]}".lstrip("."), said
-    return inside or field, text
+    return inside or field, _FORMS.get(text, text)

@@ -155,6 +155,7 @@ class InvalidInput(RtpError):
     """The input is not valid: {what}"""
 
     status = 400
+    still = "Nothing was changed."
 
 
 class NotLoggedIn(RtpError):

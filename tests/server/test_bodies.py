@@ -114,3 +114,9 @@ class Anything(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "x"
+
+
+async def test_what_is_no_e_mail_is_said_in_words_and_not_as_a_pattern(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/v1/users", json={"email": "ada", "name": "Ada"})
+    assert answer.json()["fields"] == {"email": "not an e-mail address such as ada@example.com"}
+    assert answer.json()["still"] == "Nothing was changed."

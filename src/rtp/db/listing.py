@@ -56,7 +56,7 @@ async def page_of(
     name = page.sort or default
     descending = name.startswith("-")
     if (column := sorts.get(name.lstrip("-"))) is None:
-        raise InvalidInput(what=f"sort {name!r}; known are {', '.join(sorts)}", fields={"sort": "unknown"})
+        raise InvalidInput(what=f"sort {name!r} is unknown; known are {', '.join(sorts)}", fields={"sort": "unknown"})
     if page.since:
         query = query.where(time >= instant_of("since", page.since, frame.now))
     if page.until:
@@ -88,7 +88,7 @@ def page_of_items(page: PageRequest, items: Iterable[T], key: Callable[[T], str]
     Raises: InvalidInput for a bad cursor or sort.
     """
     if page.sort not in ("", "name"):
-        raise InvalidInput(what=f"sort {page.sort!r}; known is name", fields={"sort": "unknown"})
+        raise InvalidInput(what=f"sort {page.sort!r} is unknown; known is name", fields={"sort": "unknown"})
     after = ""
     if page.cursor:
         try:

@@ -10,7 +10,8 @@ Short = Annotated[str, Meta(min_length=1, max_length=200)]
 """A name or title: 1 to 200 characters."""
 Long = Annotated[str, Meta(min_length=1, max_length=5000)]
 """A note: 1 to 5,000 characters."""
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]+$")]
+EMAIL = r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]+$"
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL)]
 """An e-mail address, at most 254 characters (RFC 5321 §4.5.3.1)."""
 Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 """An IANA time zone name."""
