@@ -17,6 +17,19 @@ class FileNotWritten(InvalidInput):
     still = "What was there before is still there."
 
 
+class FileBroken(Usage):
+    """{what}"""
+
+    still = "Nothing was refunded: a file that is broken anywhere becomes no plan."
+
+
+class ResultsNotWritten(RtpError):
+    """The results of {bulk} cannot be written to {file}: {why}."""
+
+    still = "What was done stands; the server keeps the result of each row."
+    hint = "rtp refunds bulk export {bulk} --all -o csv"
+
+
 class UnknownField(InvalidInput):
     """There is no field {field}. There are: {known}."""
 

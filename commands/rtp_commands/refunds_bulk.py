@@ -59,8 +59,9 @@ def plan(
         rtp refunds bulk plan refunds.csv --max-count 100 --results refused.csv
     """
     from rtp_commands.refunds_bulk_file import upload
-    from rtp_commands.refunds_bulk_run import planned
+    from rtp_commands.refunds_bulk_run import check_results, planned
 
+    check_results(results)
     made = upload(call, file, max_count=max_count, max_totals=max_total or [], bulk=bulk)
     return planned(call, made, results)
 
@@ -90,8 +91,9 @@ def apply(
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
     """
-    from rtp_commands.refunds_bulk_run import followed, interruptible, receipt
+    from rtp_commands.refunds_bulk_run import check_results, followed, interruptible, receipt
 
+    check_results(results)
     with interruptible(call, bulk):
         shown = call.read(schemas.SHOW, bulk=bulk)
         call.receipt = partial(receipt, shown, call.output.wide)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import shlex
 import sys
@@ -19,7 +20,7 @@ from rtp.refund_bulks.schemas import MAX_BATCH_ROWS, Bulk, CreateBulk
 from rtp_commands.arguments import Asked
 from rtp_commands.call import Call
 from rtp_commands.csv_import import FIELD_LIMIT, batches
-from rtp_commands.errors import Terminated, Usage
+from rtp_commands.errors import FileBroken, Terminated, Usage
 from rtp_commands.journal import new_id
 from rtp_commands.words import printable_input
 from rtp_commands.writing import intent_of, recorded
@@ -68,16 +69,21 @@ class _Upload:
 
     def _send(self, rows: Iterator[Row]) -> Any:
         there = 0
+        first = list(itertools.islice(rows, 1))  # a heading that is refused is refused before anything is sent
         if self.bulk is None:
             self.bulk = self._write(schemas.CREATE, "file", self.body).value.id
         else:
             there = self.call.client.read(schemas.SHOW, bulk=self.bulk).batches
         try:
-            for number, (lines, _) in enumerate(batches(self._filled(rows), MAX_BATCH_ROWS), start=1):
+            for number, (lines, _) in enumerate(
+                batches(self._filled(itertools.chain(first, rows)), MAX_BATCH_ROWS), start=1
+            ):
                 if number > there:
                     self._write(schemas.ADD, f"{number:06}", None, lines=lines, bulk=self.bulk, batch=number)
                     self._progress(number)
             return self._write(schemas.PLAN, "plan", None, bulk=self.bulk)
+        except Usage as error:
+            raise FileBroken(what=error.params["what"]) from error
         except (KeyboardInterrupt, Terminated):
             self.call.output.quiet = False
             self.call.say(f"Stopped; no money moved. Go on: {self._resume()}")
@@ -141,8 +147,13 @@ def _cells(heading: list[str], cells: list[str], path: Path, line: int) -> Row:
 
 def _check_columns(heading: list[str], path: Path) -> None:
     """A column that nobody knows may be a misspelt `amount`, without which a row is all that is left of a payment."""
+    if not heading:
+        raise Usage(what=f"{path} is empty; its first line names the columns, of which known are {', '.join(COLUMNS)}")
+    if not all(name.isprintable() for name in heading):
+        raise Usage(what=f"{path} is no text in UTF-8; a spreadsheet saves one as CSV UTF-8")
     if "payment" not in heading:
-        raise Usage(what=f"{path} has no column payment; its heading is: {', '.join(heading) or 'empty'}")
+        commas = "" if len(heading) > 1 else "; a comma stands between two columns"
+        raise Usage(what=f"{path} has no column payment{commas}; its heading is: {', '.join(heading)}")
     if unknown := [name for name in heading if name not in COLUMNS]:
         raise Usage(what=f"{path} has unknown columns: {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
     if len(set(heading)) < len(heading):

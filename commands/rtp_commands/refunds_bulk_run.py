@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import Bulk, BulkOutcome
 from rtp_commands.call import Call, Result
 from rtp_commands.cells import Cell, minute, spreadsheet
-from rtp_commands.errors import StillPending, Terminated, Usage
+from rtp_commands.errors import ResultsNotWritten, StillPending, Terminated, Usage
 from rtp_commands.table import Line, pairs
 
 PAUSE, LONG_PAUSE = 0.5, 2.0
@@ -59,8 +60,10 @@ def planned(call: Call, bulk: Bulk, results: Path | None) -> Result:
 
 def told(call: Call, bulk: Bulk, code: ExitCode = ExitCode.OK) -> Result:
     """A bulk refund on stdout: as a receipt in a table, else as it is."""
-    said = f"Nothing has moved. To carry it out: rtp refunds bulk apply {bulk.id}"
-    said = said if bulk.state == "planned" and bulk.accepted else ""
+    said = ""
+    if bulk.state == "planned":
+        way = f"To carry it out: rtp refunds bulk apply {bulk.id}" if bulk.accepted else "No row of it can be refunded."
+        said = f"Nothing has moved. {way}"
     if call.output.format != "table" or call.flags.fields is not None:
         return Result(bulk, code, said)
     call.output.lines(receipt(bulk, call.output.wide))
@@ -163,10 +166,22 @@ def _progress(call: Call, bulk: Bulk, end: str) -> None:
         sys.stderr.flush()
 
 
+def check_results(path: Path | None) -> None:
+    """Refuse a file that cannot be written before anything is sent, for then it is told too late.
+
+    Raises: Usage.
+    """
+    if path is None:
+        return
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "it is a folder" if path.is_dir() else "there is no such folder, or it is not yours to write in"
+        raise Usage(what=f"--results: {path} cannot be written: {why}")
+
+
 def write_results(call: Call, bulk: str, path: Path) -> None:
     """Write what became of each row, page by page.
 
-    Raises: Usage for a file that cannot be written.
+    Raises: ResultsNotWritten.
     """
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -175,9 +190,7 @@ def write_results(call: Call, bulk: str, path: Path) -> None:
             for page in call.client.pages(schemas.ROWS, bulk=bulk, limit=500):
                 writer.writerows([spreadsheet(cell) for cell in _cells(row)] for row in page.items)
     except OSError as error:
-        raise Usage(
-            what=f"{path} cannot be written: {error.strerror}", hint=f"rtp refunds bulk export {bulk}"
-        ) from error
+        raise ResultsNotWritten(bulk=bulk, file=path, why=error.strerror) from error
 
 
 def _cells(row: BulkOutcome) -> list[str]:

@@ -116,7 +116,7 @@ def test_lines_of_json_and_a_reason_for_all_make_a_plan_too(
         (["payment,amount,amount", "pay_1,1,1"], "names a column twice"),
         (["payment,reason", "pay_1,duplicate,more"], "line 2 has 3 columns, and the heading has 2"),
         (["payment", "pay_1"], "row 2 has no reason"),
-        ([""], "no column payment"),
+        ([""], "is empty"),
     ],
 )
 def test_a_file_that_is_not_clear_is_refused_as_a_whole(
