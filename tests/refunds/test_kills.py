@@ -22,6 +22,7 @@ from rtp.payments import http_provider
 from rtp.payments.ports import ProviderRefund
 from rtp.settings import load
 from rtp.testing.instance import RunningInstance, running
+from tests.webhooks import test_sent_kills as deliveries
 
 CATALOG = """
 currency: USD
@@ -183,8 +184,8 @@ PLACES = {
 
 
 def test_every_failpoint_is_a_place_of_some_proof() -> None:
-    others = {"saga.before_step", "saga.after_step", "saga.after_transition", "bulk.in_chunk"}  # test_bulk_kills.py
-    assert PLACES.keys() | others == failpoints.NAMES
+    bulks = {"saga.before_step", "saga.after_step", "saga.after_transition", "bulk.in_chunk"}  # test_bulk_kills.py
+    assert PLACES.keys() | bulks | deliveries.PLACES.keys() == failpoints.NAMES
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ NAMES = frozenset(
         "saga.after_step",
         "saga.after_transition",
         "bulk.in_chunk",
+        "delivery.before_send",
+        "delivery.after_postponing",
+        "delivery.after_send",
+        "delivery.before_commit",
+        "delivery.after_commit",
     }
 )
 """Every place there is."""

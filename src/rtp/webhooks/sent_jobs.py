@@ -30,6 +30,7 @@ async def send(context: Context, delivery: str, round: int, attempt: int, postpo
             await deliveries.cancel(frame, delivery, round, attempt, "its endpoint is disabled")
         return
     sender: Sender = context.services["webhooks"]
+    failpoints.reach("delivery.before_send")
     try:
         with sender.place_for(letter.endpoint.id):
             answered = await _post(sender, letter)
@@ -39,10 +40,13 @@ async def send(context: Context, delivery: str, round: int, attempt: int, postpo
             frame.enqueue(
                 SEND, queue=QUEUE, at=later, delivery=delivery, round=round, attempt=attempt, postponed=postponed + 1
             )
+        failpoints.reach("delivery.after_postponing")
         return
-    failpoints.reach("job.after_provider")
+    failpoints.reach("delivery.after_send")
     async with context.writing() as frame:
         await deliveries.take_in(frame, delivery, round, attempt, answered)
+        failpoints.reach("delivery.before_commit")
+    failpoints.reach("delivery.after_commit")
 
 
 async def sweep(context: Context) -> None:
