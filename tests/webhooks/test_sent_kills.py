@@ -41,8 +41,8 @@ PLACES = {
 }
 """Every place between the event that is committed and the delivery that is noted: whose process dies, and which time.
 
-The relay is a part of the worker and dies with it. All messages come to `before_send` together, and none of them is sent
-before: whoever died there each time sooner would die for ever.
+The relay is a part of the worker and dies with it. All messages come to `before_send` together, before any of them is
+sent: whoever died there each time sooner would die for ever.
 """
 SHOW = ("webhooks", "deliveries", "show")
 
