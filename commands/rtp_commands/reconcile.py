@@ -9,6 +9,7 @@ import typer
 from rtp.errors import ExitCode
 from rtp.reconciliation import schemas
 from rtp.reconciliation.schemas import Look, Run, RunLine, RunReconcile
+from rtp_commands import reconcile_aside
 from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Listing, Planned, Result, Severity, listing, read, write
 
@@ -104,3 +105,6 @@ def _shown(call: Call, found: Look | Run, code: ExitCode, said: str = "") -> Res
     rows = differences(found.differences, wide=call.output.wide, terminal=call.output.terminal)
     call.output.lines([[], *rows])
     return Result(None, code, said=said)
+
+
+app.registered_commands += reconcile_aside.app.registered_commands

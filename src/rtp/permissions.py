@@ -17,11 +17,12 @@ ADDED: dict[Role, frozenset[str]] = {
         entitlements.check entitlements.list entitlements.show events.list jobs.list jobs.show ledger.accounts
         ledger.check ledger.export ledger.list loadtests.history loadtests.list loadtests.show metrics.show
         payment_methods.list payment_methods.show payments.list payments.show plans.show prices.list prices.show
-        products.list products.show reconcile.check reconcile.list reconcile.show refund_bulks.export
-        refund_bulks.list refund_bulks.show refund_policy.plan refund_policy.show refunds.list refunds.preview
-        refunds.show sagas.list sagas.show sandbox.events sandbox.show slo.list slo.report slo.validate
-        staff.list subscriptions.list subscriptions.show today.show users.diagnose users.list users.show
-        webhooks_deliveries.list webhooks_received.list webhooks_received.show whoami.show
+        products.list products.show reconcile.check reconcile.list reconcile.show reconcile_aside.list
+        reconcile_aside.show refund_bulks.export refund_bulks.list refund_bulks.show refund_policy.plan
+        refund_policy.show refunds.list refunds.preview refunds.show sagas.list sagas.show sandbox.events
+        sandbox.show slo.list slo.report slo.validate staff.list subscriptions.list subscriptions.show
+        today.show users.diagnose users.list users.show webhooks_deliveries.list webhooks_received.list
+        webhooks_received.show whoami.show
         """.split()
     ),
     "support": frozenset(
@@ -34,10 +35,10 @@ ADDED: dict[Role, frozenset[str]] = {
     ),
     "operator": frozenset(
         """
-        breakers.reset disputes.accept cache.purge cache.warm catalog.apply chaos.record jobs.purge jobs.retry
+        breakers.reset cache.purge cache.warm catalog.apply chaos.record disputes.accept jobs.purge jobs.retry
         loadtests.finish loadtests.start migrations.apply migrations.history migrations.plan migrations.status
-        reconcile.run refund_bulks.apply refund_bulks.cancel refunds.approve sagas.cancel sagas.retry
-        sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export users.import
+        reconcile.run reconcile_aside.close refund_bulks.apply refund_bulks.cancel refunds.approve sagas.cancel
+        sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export users.import
         webhooks_deliveries.due webhooks_deliveries.report webhooks_deliveries.show webhooks_endpoints.create
         webhooks_endpoints.delete webhooks_endpoints.disable webhooks_endpoints.enable webhooks_endpoints.list
         webhooks_endpoints.rotate webhooks_endpoints.show webhooks_endpoints.test webhooks_endpoints.update

@@ -81,6 +81,7 @@ MAKES: dict[str, Callable[[Filled], Swap]] = {
     "rtp payment-methods remove": lambda filled: {"pm_": filled.method()},
     "rtp disputes evidence": lambda filled: {"dsp_": filled_disputes.dispute(filled)},
     "rtp disputes accept": lambda filled: {"dsp_": filled_disputes.dispute(filled)},
+    "rtp reconcile aside close": lambda filled: {"ras_": filled_disputes.aside(filled)},
     "rtp sandbox dispute": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds issue": lambda filled: {"pay_": filled.subscribed().payment},
     "rtp refunds bulk plan": lambda filled: {"refunds.csv": filled_bulks.file(filled)},

@@ -73,6 +73,7 @@ class Known:
                 *(filled_refunds.failed(platform) for _ in range(2)),
             ],
             "dispute": [platform.ids["dsp"], *(filled_disputes.dispute(platform) for _ in range(4))],
+            "aside": [platform.ids["ras"], *(filled_disputes.aside(platform) for _ in range(4))],
             "bulk": [filled_bulks.applied(platform), *(filled_bulks.plan(platform) for _ in range(5))],
             "saga": [filled_bulks.saga(platform) for _ in range(6)],
             "breaker": ["provider:sandbox"],

@@ -9,8 +9,8 @@ from litestar.params import QueryParameter
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.operations import Page
-from rtp.reconciliation import schemas, service
-from rtp.reconciliation.schemas import Look, Run, RunLine, RunReconcile
+from rtp.reconciliation import closing, schemas, service
+from rtp.reconciliation.schemas import Aside, AsideState, CloseAside, Look, Run, RunLine, RunReconcile
 from rtp_server import reconciling
 from rtp_server.operation import operation
 from rtp_server.state import State
@@ -43,4 +43,22 @@ async def show(frame: Frame, run: str) -> Run:
     return await service.show(frame, run)
 
 
-HANDLERS = (check, run, list_runs, show)
+@operation(schemas.ASIDE_LIST)
+async def list_aside(frame: Frame, page: PageRequest, state: AsideState | None = None) -> Page[Aside]:
+    """List the differences that were set aside for a person, newest first."""
+    return await closing.page(frame, page, state=state)
+
+
+@operation(schemas.ASIDE_SHOW)
+async def show_aside(frame: Frame, aside: str) -> Aside:
+    """Show a difference that was set aside, and how it was closed."""
+    return await closing.show(frame, aside)
+
+
+@operation(schemas.ASIDE_CLOSE)
+async def close_aside(frame: Frame, aside: str, data: CloseAside) -> Aside:
+    """Close a difference that a person has seen to."""
+    return await closing.close(frame, aside, data)
+
+
+HANDLERS = (check, run, list_runs, show, list_aside, show_aside, close_aside)

@@ -38,6 +38,7 @@ NOUNS = {
     "rfd": "refund",
     "dsp": "dispute",
     "rec": "reconciliation",
+    "ras": "difference that was set aside",
     "adj": "adjustment of a balance",
     "led": "ledger transaction",
     "ent": "entitlement",

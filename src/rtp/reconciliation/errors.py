@@ -12,6 +12,21 @@ class ReconcileRunNotFound(RtpError):
     hint = "rtp reconcile list"
 
 
+class AsideNotFound(RtpError):
+    """There is no difference {key} that was set aside."""
+
+    status = 404
+    hint = "rtp reconcile aside list"
+
+
+class AsideClosed(RtpError):
+    """The difference {key} was closed already by {by}: {reason}."""
+
+    status = 422
+    still = "Nothing was changed."
+    hint = "rtp reconcile aside show {key}"
+
+
 class ReconcilePlanMissing(RtpError):
     """Reconciliation changes nothing without a plan."""
 

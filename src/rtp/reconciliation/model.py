@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from rtp.db.base import instant, metadata, one_of, uuid_key
+from rtp.db.base import instant, metadata, one_of, uuid_key, version_column
 
 runs = Table(
     "reconcile_runs",
@@ -38,6 +38,11 @@ set_aside = Table(
     Column("difference", JSONB, nullable=False),
     Column("set_aside_by", Text, nullable=False),
     instant("created_at"),
+    instant("closed_at", nullable=True),
+    Column("closed_by", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    version_column(),
+    CheckConstraint("(closed_at IS NULL) = (closed_by = '')", name="closed"),
     UniqueConstraint("provider", "noun", "name", name="uq_reconcile_set_aside_provider_noun_name"),
 )
-"""Differences that a person has to see to: not found again while both sides stay as they were."""
+"""Differences that a person has to see to: not found again while both sides stay as they were, closed or not."""

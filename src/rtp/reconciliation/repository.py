@@ -132,16 +132,21 @@ async def set_aside_digests(frame: Frame, provider: str, found: Sequence[Differe
 
 
 async def put_aside(frame: Frame, provider: str, found: Difference) -> bool:
-    """Keep a difference for a person; False when this very one was kept before."""
+    """Keep a difference for a person, open even where an earlier one was closed; False when this very one was kept."""
     values = {
         "digest": policy.digest(found),
         "difference": msgspec.to_builtins(found, enc_hook=str),
         "set_aside_by": frame.principal.id,
         "created_at": frame.now,
+        "closed_at": None,
+        "closed_by": "",
+        "reason": "",
     }
     query = upsert(set_aside).values(id=frame.ids.uuid(), provider=provider, noun=found.noun, name=found.name, **values)
     query = query.on_conflict_do_update(
-        index_elements=["provider", "noun", "name"], set_=values, where=set_aside.c.digest != query.excluded.digest
+        index_elements=["provider", "noun", "name"],
+        set_=values | {"version": set_aside.c.version + 1},
+        where=set_aside.c.digest != query.excluded.digest,
     )
     return await frame.first(query.returning(set_aside.c.id)) is not None
 

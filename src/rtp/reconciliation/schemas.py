@@ -17,6 +17,7 @@ Outcome = Literal["open", "mended", "set_aside", "gone", "refused"]
 SHOWN = 500
 """Differences that one run names; the rest are counted, and found by the next."""
 Span = Annotated[str, Meta(min_length=2, max_length=40)]
+AsideState = Literal["open", "closed"]
 ProviderName = Annotated[str, Meta(max_length=40)]
 
 
@@ -99,7 +100,36 @@ class RunReconcile(Struct, kw_only=True, forbid_unknown_fields=True):
     provider: ProviderName = ""
 
 
+class Aside(Struct, kw_only=True):
+    """A difference that a person has to see to, as it was then; `reason` is how it was closed, empty while open."""
+
+    id: str
+    state: AsideState
+    provider: str
+    noun: Noun
+    kind: Kind
+    name: str
+    key: str
+    ours: Facts | None
+    theirs: Facts | None
+    set_aside_by: str
+    created_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    reason: str
+    version: int
+
+
+class CloseAside(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why nothing more is to be done about it."""
+
+    reason: Annotated[str, Meta(min_length=3, max_length=500)]
+
+
 CHECK = read("reconcile.check", "/reconcile", Look)
 RUN = write("reconcile.run", "POST", "/reconcile/runs", Run, body=RunReconcile)
 LIST = listing("reconcile.list", "/reconcile/runs", RunLine)
 SHOW = read("reconcile.show", "/reconcile/runs/{run}", Run)
+ASIDE_LIST = listing("reconcile_aside.list", "/reconcile/aside", Aside)
+ASIDE_SHOW = read("reconcile_aside.show", "/reconcile/aside/{aside}", Aside)
+ASIDE_CLOSE = write("reconcile_aside.close", "POST", "/reconcile/aside/{aside}/close", Aside, body=CloseAside)

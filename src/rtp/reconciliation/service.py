@@ -10,7 +10,7 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.kit import ids
 from rtp.operations import Page
-from rtp.reconciliation import policy, repository
+from rtp.reconciliation import aside_repository, policy, repository
 from rtp.reconciliation.errors import ReconcileRunNotFound
 from rtp.reconciliation.schemas import Difference, Look, Run, RunLine
 
@@ -52,6 +52,11 @@ async def show(frame: Frame, key: str) -> Run:
 async def page(frame: Frame, page: PageRequest) -> Page[RunLine]:
     """One page of runs, newest first."""
     return await repository.page(frame, page)
+
+
+async def open_asides(frame: Frame) -> int:
+    """How many differences were set aside and wait for a person."""
+    return await aside_repository.open_count(frame)
 
 
 async def last(frame: Frame) -> RunLine | None:

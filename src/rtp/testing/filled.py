@@ -239,6 +239,7 @@ def fill(to: Filled, examples: Path) -> None:
         "we": (endpoint := filled_webhooks.endpoint(to)), "whd": filled_webhooks.delivery(to, endpoint),
         "stf": to.write(staff.CREATE, CreateStaff(email=to.e_mail(), name="Grace", role="viewer")).id,
         "op": to.platform.json("history")[0]["id"], "dsp": filled_disputes.dispute(to), "rec": filled_disputes.run(to),
+        "ras": filled_disputes.aside(to),
         "run": to.write(chaos.RECORD, RecordRun(name="valkey-gone", verdict="held")).id,
         "prod": to.client.read(products.SHOW, product="day-trading-room").id,
         "price": to.client.read(products.SHOW_PRICE, price=PRICE).id,

@@ -40,6 +40,11 @@ async def show(frame: Frame) -> Today:
         ("the ledger does not hold", int(verdict.state == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
         ("differences with the provider", compared.left_open if compared else 0, "rtp reconcile run --dry-run"),
+        (
+            "differences that were set aside",
+            await reconciliation.open_asides(frame),
+            "rtp reconcile aside list --state open",
+        ),
         ("sagas that are stuck or late", stuck + late, "rtp sagas list --state stuck"),
         ("circuit breakers that are open", breakers_open, "rtp breakers list --circuit open"),
         *webhooks.attention(await webhooks.found(frame)),

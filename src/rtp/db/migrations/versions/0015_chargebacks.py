@@ -49,7 +49,20 @@ ALTER TABLE disputes ADD CONSTRAINT ck_disputes_fee CHECK (fee >= 0) NOT VALID;
 ALTER TABLE disputes VALIDATE CONSTRAINT ck_disputes_fee;
 """
 
+ASIDE = """
+ALTER TABLE reconcile_set_aside
+    ADD COLUMN closed_at timestamptz,
+    ADD COLUMN closed_by text NOT NULL DEFAULT '',
+    ADD COLUMN reason text NOT NULL DEFAULT '',
+    ADD COLUMN version integer NOT NULL DEFAULT 1;
+ALTER TABLE reconcile_set_aside ADD CONSTRAINT ck_reconcile_set_aside_closed
+    CHECK ((closed_at IS NULL) = (closed_by = '')) NOT VALID;
+ALTER TABLE reconcile_set_aside VALIDATE CONSTRAINT ck_reconcile_set_aside_closed;
+"""
+
 
 def upgrade() -> None:
-    """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs."""
-    run(LINES + FILLED + CAPS + FEES)
+    """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs, and
+    how a difference that was set aside was closed.
+    """
+    run(LINES + FILLED + CAPS + FEES + ASIDE)
