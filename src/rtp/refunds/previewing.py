@@ -31,7 +31,8 @@ async def preview(frame: Frame, payment_key: str, asked: PreviewRefund) -> Refun
         judged = await judging.preview(frame, payment, amount, products)
     findings += [verdict.shown() for verdict in judged.verdicts]
     subscription, access = await follow_ups.in_words(frame, payment, asked)
-    left, nothing = payment.refundable - amount, Money.zero(amount.currency)
+    nothing = Money.zero(amount.currency)
+    left = payment.refundable - (amount if parts else nothing)
     refused = [finding.detail for finding in findings if finding.state == "refused"]
     tax = Money(sum(part.tax for part in parts), amount.currency)
     return RefundPreview(
@@ -53,7 +54,7 @@ async def preview(frame: Frame, payment_key: str, asked: PreviewRefund) -> Refun
         allowed=not refused,
         refusal=refused[0] if refused else "",
         approval=_approval(judged),
-        policy_version=judged.version,
+        policy_version=judged.version if parts else await service.policy_version(frame),
         findings=findings,
         subscription=subscription,
         access=access,

@@ -156,7 +156,7 @@ def _limits(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
         if (limit := getattr(row, span)) is not None:
             yield _within(span, limit, case.by_issuer[span], case.amount, whose, "limit")
     if row.one is row.day is row.week is row.month is None:
-        yield Verdict(rule="limit", detail=f"none for the {case.subject}")
+        yield Verdict(rule="limit", detail=f"none is set for the role {case.subject}")
 
 
 def _members(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
