@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -209,6 +210,41 @@ async def until(api: httpx.AsyncClient, circuit: str) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError(f"it is not told to be {circuit}")
+
+
+async def test_jobs_that_were_held_back_run_when_the_breaker_closes_and_those_planned_for_later_do_not(
+    api: httpx.AsyncClient, frames: Frames, writing: OpenFrame
+) -> None:
+    async with writing() as frame:
+        for name, queue in (("held", "provider"), ("other", "webhooks")):
+            frame.enqueue(f"tests.{name}", queue=queue)
+        for name in ("planned", "running"):
+            frame.enqueue(f"tests.{name}", queue="provider", at=datetime(2100, 1, 1, tzinfo=UTC))
+    async with writing() as frame:
+        await frame.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE task_name <> 'tests.planned'"))
+        await frame.execute(
+            text(
+                "SELECT procrastinate_retry_job_v2(id, now() + interval '40 s', NULL, NULL, NULL) "
+                "FROM procrastinate_jobs WHERE task_name IN ('tests.held', 'tests.other')"
+            )
+        )
+    breaker = Breaker(NAME)
+    watched = [Watched(breaker, asyncio.Event())]
+    await fail(breaker)
+    await breaking.once(frames, watched, HERE)
+    assert await due(writing) == []
+    await api.post(f"/v1/breakers/{NAME}/reset")
+    await breaking.once(frames, watched, HERE)
+    await breaking.once(frames, watched, HERE)
+    assert await due(writing) == ["tests.held"]
+    assert (await events(api))[-1][2]["after"]["hastened"] == 1
+
+
+async def due(writing: OpenFrame) -> list[str]:
+    """The jobs that may run now."""
+    query = "SELECT task_name FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at <= now(), true)"
+    async with writing() as frame:
+        return [str(row.task_name) for row in await frame.all(text(query))]
 
 
 async def test_while_the_database_is_away_moves_are_kept_and_told_in_order_later(

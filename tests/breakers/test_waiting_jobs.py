@@ -21,6 +21,7 @@ from rtp.payments.errors import ProviderBusy, ProviderResting, ProviderUnavailab
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.guarded import GuardedProvider
 from rtp.refunds import jobs as refund_jobs
+from rtp.refunds import service as refunds
 from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import money
@@ -125,11 +126,40 @@ async def test_refunds_of_an_outage_wait_and_each_settles_once_when_the_provider
     )
 
 
+async def test_a_job_alone_in_an_outage_spends_one_attempt_however_long_it_lasts(
+    frames: Frames, writing: OpenFrame
+) -> None:
+    fake, time = FakeProvider(), [0.0]
+    provider = GuardedProvider(fake, Rules(), monotonic=lambda: time[0])
+    payment = await money.captured_payment(frames, provider, JOBS)
+    context = Context(
+        frames=frames, settings=Settings(), trace=trace.start(), name="tests", services={"provider": provider}
+    )
+    async with writing() as frame:
+        refund = await issued(frame, payment.id, 1)
+    await fake.steer(Control(down=True))
+    spent, asked = [], 0
+    for _ in range(100):
+        time[0] += 31.0
+        asked += provider.breaker.state == "half_open"
+        with pytest.raises(ProviderUnavailable) as error:
+            await refund_jobs.submit(context, refund)
+        spent.append(error.value.spends_attempt)
+        wait = Retry(THREE).get_retry_decision(exception=error.value, job=queued(3 - len(spent) % 2))
+        assert wait is not None
+    assert (spent, asked) == ([True] + [False] * 99, 99)
+    await fake.steer(Control())
+    time[0] += 31.0
+    await refund_jobs.submit(context, refund)
+    async with writing() as frame:
+        assert (await refunds.find(frame, refund)).state == "succeeded"
+
+
 async def issued(frame: Any, payment: str, number: int) -> str:
-    from rtp.refunds import service
+
     from rtp.refunds.schemas import IssueRefund
 
-    refund = await service.issue(frame, payment, IssueRefund(reason="duplicate", amount=100 * number))
+    refund = await refunds.issue(frame, payment, IssueRefund(reason="duplicate", amount=100 * number))
     assert refund.amount == Money(100 * number, "USD")
     return refund.id
 

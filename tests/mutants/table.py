@@ -364,6 +364,14 @@ MUTANTS: list[Mutant] = [
         test=_BULKS + "test_a_plan_applied_twice_at_once_has_its_effects_once",
     ),
     Mutant(
+        name="asking-whether-an-outage-is-over-spends-attempts",
+        file="src/rtp/payments/guarded.py",
+        old="            if probes and not answered(error):",
+        new="            if False:",
+        test="tests/breakers/test_waiting_jobs.py::"
+        "test_a_job_alone_in_an_outage_spends_one_attempt_however_long_it_lasts",
+    ),
+    Mutant(
         name="rows-of-a-file-do-not-count-together",
         file="src/rtp/refunds/outlook.py",
         old="        self.issued(amount)\n",

@@ -19,6 +19,11 @@ def together(key: str, breakers: Sequence[Breaker]) -> BreakerState:
     )
 
 
+def queue_of(name: str) -> str:
+    """The queue of the jobs that call the peer: a breaker bears its name before the colon."""
+    return name.partition(":")[0]
+
+
 def outcomes(happened: Mapping[str, int], *, capacity_counts: bool) -> dict[str, int]:
     """Calls by outcome, each counted once, from what happened; there, timeouts are failures too."""
     over = happened.get("over_capacity", 0)

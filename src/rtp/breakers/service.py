@@ -7,6 +7,7 @@ from rtp.breakers.errors import BreakerClosed, BreakerNotFound
 from rtp.breakers.schemas import Breaker, BreakerDetail, BreakerState, Circuit, Reading
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
+from rtp.jobs import service as jobs
 from rtp.kit import ids
 from rtp.kit.clock import to_text
 from rtp.operations import Page
@@ -15,12 +16,17 @@ _PAST: dict[Circuit, str] = {"open": "opened", "half_open": "half_open", "closed
 
 
 async def report(frame: Frame, process: str, readings: list[Reading]) -> dict[str, int]:
-    """Take in what a process says of its breakers; by name, how often a reset was asked of each."""
+    """Take in what a process says of its breakers; by name, how often a reset was asked of each.
+
+    Where one has closed, the jobs that waited for its peer run now.
+    """
     await repository.forget_silent(frame)
     asked = {}
     for reading in readings:
         breaker, asked[reading.name] = await repository.put(frame, process, reading)
-        _record(frame, breaker, reading)
+        closed = any(move.to == "closed" for move in reading.moves)
+        hastened = await jobs.hasten_retries(frame, policy.queue_of(reading.name)) if closed else 0
+        _record(frame, breaker, reading, hastened)
     return asked
 
 
@@ -74,12 +80,14 @@ async def _find(frame: Frame, key: str, *, lock: bool = False) -> list[Breaker]:
     return found
 
 
-def _record(frame: Frame, breaker: Breaker, reading: Reading) -> None:
+def _record(frame: Frame, breaker: Breaker, reading: Reading, hastened: int) -> None:
     """One event for each move, in order; all of them in one report share its instant and tell their own."""
     first = breaker.version - len(reading.moves) + 1
     for number, move in enumerate(reading.moves):
         at = to_text(frame.after(-move.seconds_ago))
-        after = {"name": breaker.name, "process": breaker.process, "circuit": move.to, "at": at}
+        after: dict[str, object] = {"name": breaker.name, "process": breaker.process, "circuit": move.to, "at": at}
+        if move.to == "closed":
+            after["hastened"] = hastened
         frame.record(f"breaker.{_PAST[move.to]}", breaker.id, first + number, after=after)
 
 

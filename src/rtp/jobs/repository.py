@@ -112,6 +112,23 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await frame.first(_HELD, {"lock": lock}) is not None
 
 
+_HASTEN_RETRIES = text(
+    """
+    UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE id IN (
+        SELECT j.id FROM procrastinate_jobs j
+        WHERE j.queue_name = :queue AND j.status = 'todo' AND j.scheduled_at > now()
+            AND EXISTS (SELECT 1 FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred_for_retry')
+        FOR UPDATE OF j SKIP LOCKED
+    ) RETURNING id
+    """
+)
+
+
+async def hasten_retries(frame: Frame, queue: str) -> int:
+    """Take the waiting time from the jobs of a queue that ran before; how many there were."""
+    return len(await frame.all(_HASTEN_RETRIES, {"queue": queue}))
+
+
 _GIVE_BACK = text("UPDATE procrastinate_jobs SET attempts = attempts - 1 WHERE id = :id AND status = 'doing'")
 
 

@@ -60,6 +60,11 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await repository.hasten(frame, lock)
 
 
+async def hasten_retries(frame: Frame, queue: str) -> int:
+    """Let the jobs of a queue that wait for another attempt run now; how many. Those planned for later still wait."""
+    return await repository.hasten_retries(frame, queue)
+
+
 async def give_attempt_back(frame: Frame, number: int) -> None:
     """Uncount the attempt that a running job is about to end, because its peer was not asked in it."""
     await repository.give_attempt_back(frame, number)

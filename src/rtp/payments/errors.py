@@ -35,7 +35,7 @@ class ProviderUnavailable(RtpError):
     still = "The provider did not take the request: nothing was charged or refunded."
     hint = "rtp status"
     spends_attempt: ClassVar[bool] = True
-    """Whether it counts among the attempts of a job; not where the provider was not asked at all."""
+    """Whether it counts among the attempts of a job; not while the breaker holds calls back, however long that is."""
 
     @property
     def retry_after(self) -> float | None:
@@ -47,6 +47,13 @@ class ProviderResting(ProviderUnavailable):
     """The payment provider {provider} failed too often; it is asked again in {retry_after} s."""
 
     still = "The provider was not asked: nothing was charged or refunded."
+    hint = "rtp breakers show {breaker}"
+    spends_attempt = False
+
+
+class ProviderStillAway(ProviderUnavailable):
+    """The payment provider {provider} failed too often, was asked once more, and still cannot be reached: {why}"""
+
     hint = "rtp breakers show {breaker}"
     spends_attempt = False
 

@@ -28,6 +28,7 @@ from rtp.payments.errors import (
     ProviderOutcomeUnknown,
     ProviderRefused,
     ProviderResting,
+    ProviderStillAway,
     ProviderUnavailable,
 )
 from rtp.payments.ports import (
@@ -145,10 +146,12 @@ class GuardedProvider:
 
     async def _once(self, action: Callable[..., Awaitable[T]], *given: Any, seconds: float | None = None) -> T:
         """A call that moves nothing, so that no answer in time is the same as not asked."""
+        probes = self._probes
         try:
             return await self._through(action, given, seconds)
         except CallTimedOut as error:
-            raise ProviderUnavailable(why=str(error)) from error
+            away = ProviderUnavailable(why=str(error))
+            raise (self._still(away) if probes else away) from error
 
     async def _read(self, action: Callable[..., Awaitable[T]], *given: Any) -> T:
         """A short call that moves nothing, repeated while deadline and budget allow."""
@@ -161,8 +164,13 @@ class GuardedProvider:
         raise AssertionError("stamina ends with an answer or an error")
 
     async def _through(self, action: Callable[..., Awaitable[T]], given: tuple[Any, ...], seconds: float | None) -> T:
+        probes = self._probes
         try:
             return await self.breaker.call(action, *given, seconds=seconds)
+        except ProviderUnavailable as error:
+            if probes and not answered(error):
+                raise self._still(error) from error
+            raise
         except BreakerOpen as error:
             seconds = math.ceil(error.retry_after * 10) / 10
             raise ProviderResting(provider=self.name, breaker=self.breaker.name, retry_after=seconds) from error
@@ -170,6 +178,16 @@ class GuardedProvider:
             raise ProviderBusy(provider=self.name, retry_after=1.0) from error
         except BreakerShutDown as error:
             raise ProviderUnavailable(why="this process ends") from error
+
+    @property
+    def _probes(self) -> bool:
+        """Whether the next call, if it is let through, is the one that finds out whether the provider is back."""
+        return self.breaker.state == "half_open"
+
+    def _still(self, error: ProviderUnavailable) -> ProviderStillAway:
+        """A failed probe: who made it found the outage as it was, and waits with all others until the next."""
+        why, seconds = error.params.get("why", str(error)), max(self.breaker.retry_after, error.retry_after or 0.0)
+        return ProviderStillAway(provider=self.name, breaker=self.breaker.name, why=why, retry_after=seconds)
 
 
 class _Repeats:

@@ -31,7 +31,8 @@ EventType = Literal[
 DeclineClass = Literal["retry", "later", "other_card", "never"]
 
 PATIENT = Backoff(delay=0.5, retries=12, cap=300.0)
-"""A provider that is away is waited for, about 20 minutes in all, before a job of its counts as dead."""
+"""Before a job counts as dead, calls that really failed are repeated for about 20 minutes; what the breaker held back,
+or sent to look whether an outage is over, does not count."""
 
 REASONS = {
     "card_declined": "the card's bank refused the payment",
