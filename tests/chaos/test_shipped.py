@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,21 @@ def test_a_worker_killed_in_the_middle_of_refunds_loses_none_and_doubles_none(sh
     killed = next(one["output"]["killed"] for one in journal["run"] if one["activity"]["name"] == "kill the worker")
     now = {service["name"]: service["pid"] for service in shop.json("status")["services"]}
     assert now["worker"] != killed
+
+
+def test_refunds_for_experiments_are_of_what_the_refund_policy_returns(shop: RunningInstance) -> None:
+    first, *_ = [one for one in shop.json("prices", "list", "--all") if not one["trial_days"]]
+    policy = shop.folder / "policy.yaml"
+    kept = f"products:\n  - {{product: {first['product']}, refundable: false}}\n"
+    policy.write_text(f"currency: USD\n{kept}limits:\n  - {{role: local}}\n")
+    shop.json("refunds", "policy", "apply", str(policy))
+    script = "import json; from rtp.chaos.refunding import issue_refunds; print(json.dumps(issue_refunds(count=2)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=shop.environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    payment = shop.json("payments", "show", json.loads(done.stdout)["payment"])
+    assert payment["lines"][0]["product"] != first["product"]
 
 
 @pytest.mark.prove("experiments")

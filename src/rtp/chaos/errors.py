@@ -80,7 +80,7 @@ class RefundsNotSettled(RtpError):
 
 
 class NothingForSale(RtpError):
-    """There is no price that is charged at once, so no refund can be tried."""
+    """There is no price that is charged at once and whose refunds the policy lets go out, so no refund can be tried."""
 
     status = 422
     hint = "rtp catalog apply FILE"

@@ -19,7 +19,7 @@ from rtp.payments.schemas import Payment
 from rtp.products import schemas as products
 from rtp.products.schemas import Price
 from rtp.refunds import schemas as refunds
-from rtp.refunds.schemas import IssueRefund
+from rtp.refunds.schemas import IssueRefund, PreviewRefund
 from rtp.subscriptions import schemas as subscriptions
 from rtp.subscriptions.schemas import CancelSubscription, CreateSubscription
 from rtp.users import schemas as users
@@ -115,13 +115,21 @@ def _payment(api: Client, amount: int, price: str) -> Payment:
 def _with_left(api: Client, amount: int) -> Payment | None:
     pages = api.pages(payments.LIST, user=MEMBER, limit=500)
     found = (one for page in pages for one in page.items if one.state == "succeeded")
-    return next((one for one in found if one.refundable.amount >= amount), None)
+    return next((one for one in found if one.refundable.amount >= amount and _returned(api, one)), None)
+
+
+def _returned(api: Client, payment: Payment) -> bool:
+    """Whether the refund policy lets a refund of this payment go out, and without a second person."""
+    shown = api.read(refunds.PREVIEW, PreviewRefund(amount=AMOUNT), payment=payment.id)
+    return shown.allowed and not shown.approval
 
 
 def _price(api: Client) -> Price:
+    rules = api.read(refunds.POLICY).rules
+    kept = {one.product for one in rules.products if not one.refundable} if rules is not None else set()
     for page in api.pages(products.LIST_PRICES, limit=500):
         for price in page.items:
-            if price.status == "active" and not price.trial_days:
+            if price.status == "active" and not price.trial_days and price.product not in kept:
                 return price
     raise NothingForSale()
 
