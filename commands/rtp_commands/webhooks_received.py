@@ -18,7 +18,7 @@ DONE = Waiting(
     operation=schemas.RECEIVED_SHOW,
     param="event",
     done=frozenset({"processed", "ignored"}),
-    failed=frozenset({"failed"}),
+    failed=frozenset({"failed", "unmatched"}),
     why="error",
     look="rtp webhooks received show",
 )

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from rtp.db.frames import Frames
-from rtp.kit import signing, trace
+from rtp.kit import ids, signing, trace
 from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
@@ -233,7 +233,7 @@ async def test_an_event_about_an_object_that_is_not_here_fails_with_a_reason_and
     api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, show: Show, waiting: Waiting
 ) -> None:
     _, charge = await waiting.payment()
-    elsewhere = msgspec.structs.replace(charge, key="made-by-hand-at-the-provider")
+    elsewhere = msgspec.structs.replace(charge, key=ids.show("pay", ids.IdSource().uuid()))
     key = (await webhooks.post(api, webhooks.event(elsewhere))).json()["id"]
     waits = []
     for _ in policy.RETRY_AFTER:
@@ -245,9 +245,26 @@ async def test_an_event_about_an_object_that_is_not_here_fails_with_a_reason_and
         waits.append((at - frames.clock.now()).total_seconds())
     assert waits == list(policy.RETRY_AFTER)
     await webhooks.process(frames, provider, key)
-    assert (await show(f"webhooks/received/{key}"))["next_attempt_at"] is None
-    [told] = (await show("events?type=webhook.failed"))["items"]
-    assert told["aggregate_id"] == key
+    given_up = await show(f"webhooks/received/{key}")
+    assert (given_up["state"], given_up["next_attempt_at"]) == ("unmatched", None)
+    for type in ("webhook.failed", "webhook.unmatched"):
+        [told] = (await show(f"events?type={type}"))["items"]
+        assert told["aggregate_id"] == key
+
+
+async def test_an_event_about_what_was_made_by_hand_at_the_provider_is_left_to_reconciliation(
+    api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, show: Show, waiting: Waiting
+) -> None:
+    """Its key was never one of ours, so no later attempt would find it either."""
+    _, charge = await waiting.payment()
+    elsewhere = msgspec.structs.replace(charge, key="made-by-hand-at-the-provider")
+    key = (await webhooks.post(api, webhooks.event(elsewhere))).json()["id"]
+    await webhooks.process(frames, provider, key)
+    left = await show(f"webhooks/received/{key}")
+    assert (left["state"], left["next_attempt_at"], left["attempts"]) == ("unmatched", None, 1)
+    assert "reconciliation" in left["outcome"]
+    again = await api.post(f"/v1/webhooks/received/{key}/retry")
+    assert (again.status_code, again.json()["state"]) == (200, "received")
 
 
 async def test_an_older_word_that_contradicts_what_is_settled_changes_nothing_after_the_provider_was_asked(

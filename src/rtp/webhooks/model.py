@@ -33,7 +33,7 @@ received = Table(
     Column("body", LargeBinary, nullable=False),
     Column("headers", JSONB, nullable=False),
     Column("event", JSONB),
-    one_of("state", "received", "processed", "failed", "ignored"),
+    one_of("state", "received", "processed", "failed", "ignored", "unmatched"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False, server_default=""),
     Column("error_code", Text, nullable=False, server_default=""),

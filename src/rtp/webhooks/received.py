@@ -14,7 +14,7 @@ from rtp.operations import Page
 from rtp.webhooks import received_effects as effects
 from rtp.webhooks import received_policy as policy
 from rtp.webhooks import received_repository as repository
-from rtp.webhooks.errors import ReceivedWebhookNotFound, ReceivedWebhookProcessed
+from rtp.webhooks.errors import ReceivedWebhookNotFound, ReceivedWebhookProcessed, WebhookObjectNotKnown
 from rtp.webhooks.received_effects import Told
 from rtp.webhooks.received_senders import Message
 from rtp.webhooks.schemas import Received, ReceivedDetail, ReceivedState, Taken
@@ -68,26 +68,31 @@ async def process(frame: Frame, key: str, told: Told | None = None) -> Received:
 
 
 async def fail(frame: Frame, key: str, error: Exception) -> Received:
-    """Note why an attempt failed, and queue the next one where our rules, not a defect of ours, refused it."""
+    """Note why an attempt failed, and queue the next one where our rules, not a defect of ours, refused it.
+
+    What is about an object that only the provider has is left to reconciliation: at once where its key was never ours.
+    """
     before = (await _lock(frame, key)).shown
     if before.state not in policy.DUE:
         return before
     attempts = before.attempts + 1
     known = isinstance(error, RtpError)
     wait = policy.retry_after(attempts) if known else None
+    elsewhere = isinstance(error, WebhookObjectNotKnown) and (wait is None or error.params["foreign"] is True)
     after = await _change(
         frame,
         before,
-        state="failed",
+        state="unmatched" if elsewhere else "failed",
+        outcome=policy.UNMATCHED if elsewhere else "",
         attempts=attempts,
         error_code=error.code() if isinstance(error, RtpError) else "unexpected",
         error=error.message if isinstance(error, RtpError) else f"{type(error).__name__}: see rtp logs worker",
-        next_attempt_at=None if wait is None else frame.after(wait),
+        next_attempt_at=None if wait is None or elsewhere else frame.after(wait),
     )
     if after.next_attempt_at is not None:
         _queue(frame, after)
-    if before.state != "failed":
-        frame.record("webhook.failed", after.id, after.version, before=before, after=after)
+    if before.state != after.state:
+        frame.record(f"webhook.{after.state}", after.id, after.version, before=before, after=after)
     return after
 
 

@@ -149,4 +149,6 @@ def _same(told: Told, ours: Ours, subject: ProviderCharge | ProviderRefund) -> b
 
 def _not_known(told: Told, noun: str) -> WebhookObjectNotKnown:
     subject = told.event.subject
-    return WebhookObjectNotKnown(provider=told.event.provider, noun=noun, ref=subject.ref, key=repr(subject.key))
+    foreign = policy.is_foreign(noun, subject.key)
+    provider, key = told.event.provider, repr(subject.key)
+    return WebhookObjectNotKnown(provider=provider, noun=noun, ref=subject.ref, key=key, foreign=foreign)

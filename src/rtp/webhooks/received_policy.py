@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Literal
 
-from rtp.kit import masking
+from rtp.kit import ids, masking
 from rtp.webhooks.schemas import ReceivedState
 
 DUE: frozenset[ReceivedState] = frozenset({"received", "failed"})
-"""States in which there is something to do; `ignored` is left by hand only, and `processed` never."""
+"""States in which there is something to do; the others are left by hand or by reconciliation, `processed` never.
+
+`unmatched` is an event about what only the provider has: nothing here will bear its key however often it is tried.
+"""
+UNMATCHED = "only the provider has it: left to reconciliation (rtp reconcile run)"
+PREFIXES = {"payment": "pay", "refund": "rfd"}
 
 RETRY_AFTER = (5.0, 30.0, 300.0, 3600.0, 21_600.0, *(86_400.0,) * 3)
 """Seconds after which a failed event is tried again: soon, as our own write may be on its way, then for four days."""
@@ -40,6 +45,15 @@ def judge(ours: str, theirs: str) -> Verdict:
     if ours in _UNDER_WAY:
         return "apply"
     return "known" if ours in _SETTLED and theirs not in _SETTLED else "doubt"
+
+
+def is_foreign(noun: str, key: str) -> bool:
+    """Whether a key was never one of ours, as of what somebody made at the provider's own page."""
+    try:
+        ids.parse(PREFIXES[noun], key)
+    except ids.WrongId:
+        return True
+    return False
 
 
 def retry_after(attempts: int) -> float | None:

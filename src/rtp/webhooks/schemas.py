@@ -11,7 +11,7 @@ from rtp.operations import listing, read, write
 
 # Received: events that providers sent.
 
-ReceivedState = Literal["received", "processed", "failed", "ignored"]
+ReceivedState = Literal["received", "processed", "failed", "ignored", "unmatched"]
 
 
 class Received(Struct, kw_only=True):

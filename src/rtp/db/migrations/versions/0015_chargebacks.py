@@ -60,9 +60,16 @@ ALTER TABLE reconcile_set_aside ADD CONSTRAINT ck_reconcile_set_aside_closed
 ALTER TABLE reconcile_set_aside VALIDATE CONSTRAINT ck_reconcile_set_aside_closed;
 """
 
+UNMATCHED = """
+ALTER TABLE webhooks_received DROP CONSTRAINT ck_webhooks_received_state;
+ALTER TABLE webhooks_received ADD CONSTRAINT ck_webhooks_received_state
+    CHECK (state IN ('received', 'processed', 'failed', 'ignored', 'unmatched')) NOT VALID;
+ALTER TABLE webhooks_received VALIDATE CONSTRAINT ck_webhooks_received_state;
+"""
+
 
 def upgrade() -> None:
-    """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs, and
-    how a difference that was set aside was closed.
+    """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs, how a
+    difference that was set aside was closed, and which events are about what only the provider has.
     """
-    run(LINES + FILLED + CAPS + FEES + ASIDE)
+    run(LINES + FILLED + CAPS + FEES + ASIDE + UNMATCHED)
