@@ -123,9 +123,10 @@ def remove(call: Call, name: Name) -> Result:
         rtp context remove old
     """
     store = Store(os.environ)
+    in_use = " From now on: the instance on this machine." if store.current() == name else ""
     forgotten = _shown(store.get(name), "")
     store.remove(name)
-    return Result(forgotten, said=f"Forgotten: {name}.")
+    return Result(forgotten, said=f"Forgotten: {name}.{in_use}")
 
 
 def _check_url(url: str) -> None:

@@ -166,10 +166,11 @@ class NotLoggedIn(RtpError):
 
 
 class NotAllowed(RtpError):
-    """The role {role} may not {permission}."""
+    """The role {role} may not do {permission}."""
 
     status = 403
     still = "Nothing was changed."
+    hint = "rtp whoami; who has a higher role can do it"
 
 
 class NotFound(RtpError):

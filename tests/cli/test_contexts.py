@@ -132,7 +132,7 @@ def test_a_name_that_would_leave_the_folder_is_refused(rtp: Any, name: str) -> N
 
 def test_removing_the_context_in_use_goes_back_to_this_machine(rtp: Any) -> None:
     add(rtp, "here", HERE, "--use")
-    assert rtp("context", "remove", "here").returncode == 0
+    assert "Forgotten: here. From now on: the instance on this machine." in rtp("context", "remove", "here").stderr
     assert rtp.json("context", "list") == []
     assert not (rtp.folder / "config" / "contexts" / "current").exists()
 

@@ -23,6 +23,7 @@ class ChaosForbidden(NotAllowed):
     """Experiments are not run on {environment}: this server breaks nothing on purpose."""
 
     still = "Nothing was run."
+    hint = "run it on the machine of an instance of class dev or staging"
 
 
 class ChaosElsewhere(InvalidInput):

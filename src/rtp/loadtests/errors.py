@@ -32,6 +32,7 @@ class LoadRefusedOnProd(NotAllowed):
     """Load tests are refused on prod, and {where} is one."""
 
     still = "Nothing was run."
+    hint = "name a server of class dev or staging: --context NAME, of rtp context list"
 
 
 class TargetNotLoopback(InvalidInput):
