@@ -44,9 +44,10 @@ class ProcessKilled(Exception):
 
 
 class Forgetful(FakeProvider):
-    """Does what it is asked, and on demand loses the answer, or says that it is still at it, or that it failed."""
+    """Does what it is asked, and on demand loses the answer, does not find it, or says that it is at it or failed."""
 
     loses_answers = False
+    knows_nothing = False
     dies = False
     says: str = ""
 
@@ -62,6 +63,8 @@ class Forgetful(FakeProvider):
 
     async def retrieve_refund_by_key(self, key: str) -> ProviderRefund | None:
         done = await super().retrieve_refund_by_key(key)
+        if self.knows_nothing:
+            return None
         return done if done is None or not self.says else self._saying(done, self.says)
 
     def _saying(self, done: ProviderRefund, state: Any) -> ProviderRefund:

@@ -127,6 +127,59 @@ async def test_retrying_an_unknown_refund_asks_the_provider_now_under_its_own_ke
     await desk.books_hold()
 
 
+async def questions(desk: Desk) -> list[Any]:
+    """When the provider will be asked what became of a refund: the jobs that nobody has run."""
+    query = "SELECT scheduled_at FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'refunds.reconcile'"
+    return [row[0] for row in await desk.sql(query)]
+
+
+async def test_retrying_a_pending_refund_asks_the_provider_now(desk: Desk) -> None:
+    refund = await desk.refunded(await desk.pay(), amount=4000)
+    desk.provider.says = "pending"
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS[:1])
+    [later] = await questions(desk)
+    assert later > desk.clock.instant
+    assert (await desk.decide(refund["id"], "retry")).json()["state"] == "pending"
+    assert sorted(at is None for at in await questions(desk)) == [False, True]
+    desk.provider.says = ""
+    await desk.work()
+    assert (await desk.show(refund["id"]))["state"] == "succeeded"
+    await desk.books_hold()
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+async def test_what_became_of_a_refund_is_asked_soon_then_ever_later_and_at_last_no_more(
+    desk: Desk, state: str
+) -> None:
+    await desk.refunded(await desk.pay(), amount=4000)
+    desk.provider.says = "pending" if state == "pending" else ""
+    desk.provider.loses_answers = desk.provider.knows_nothing = state == "unknown"
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS[:1])
+    waits = []
+    while asked := await questions(desk):
+        [at] = asked
+        waits.append((at - desk.clock.instant).total_seconds())
+        desk.clock.instant = at
+        await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS, most=1)
+    assert waits == [10, 300, 3600, *[86_400] * 5]
+
+
+async def test_the_calls_about_one_refund_are_made_one_after_another(desk: Desk) -> None:
+    refund = await desk.refunded(await desk.pay(), amount=4000)
+    await desk.decide(refund["id"], "retry")
+    jobs = await desk.sql("SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'refunds.submit'")
+    assert [row.lock for row in jobs] == [refund["id"]] * 2
+
+
+async def test_an_equal_refund_is_a_repeat_for_ten_minutes_to_the_instant(desk: Desk) -> None:
+    payment = await desk.pay()
+    assert (await desk.issue(payment, amount=1000)).status_code == 201
+    desk.clock.instant += timedelta(minutes=10) - timedelta(seconds=1)
+    assert (await desk.issue(payment, amount=1000)).json()["code"] == "refund_repeated"
+    desk.clock.instant += timedelta(seconds=1)
+    assert (await desk.issue(payment, amount=1000)).status_code == 201
+
+
 async def test_an_unknown_outcome_blocks_an_equal_refund_under_a_new_key_however_old_it_is(desk: Desk) -> None:
     payment = await desk.pay()
     refund = await desk.refunded(payment, amount=4000)
@@ -176,6 +229,13 @@ async def test_the_subscription_ends_with_the_refund_only_when_it_is_asked_for(
     shown = (await desk.api.get(f"/v1/subscriptions/{made['id']}")).json()
     access = await desk.access()
     assert (shown["status"], shown["cancel_at_period_end"], access["open"]) == (status, ending, is_open)
+
+
+async def test_ending_the_subscription_now_and_closing_its_access_go_together(desk: Desk) -> None:
+    made, payment = await desk.subscribed()
+    await desk.refunded(payment, cancel_subscription="now", revoke_access=True)
+    shown = (await desk.api.get(f"/v1/subscriptions/{made['id']}")).json()
+    assert (shown["status"], (await desk.access())["open"]) == ("canceled", False)
 
 
 async def test_revoked_access_stays_closed_until_a_later_time_is_paid_for(desk: Desk) -> None:

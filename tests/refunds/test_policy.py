@@ -40,6 +40,20 @@ async def test_a_policy_is_kept_in_versions_and_the_same_again_changes_nothing(d
     assert [row.version for row in await desk.sql("SELECT version FROM refund_policies ORDER BY version")] == [1, 2]
 
 
+async def test_policies_that_are_applied_at_once_are_versions_one_after_another(desk: Desk) -> None:
+    answers = await asyncio.gather(*(desk.rules(window_days=days) for days in range(10, 15)))
+    assert sorted(answer.json()["version"] for answer in answers) == [1, 2, 3, 4, 5]
+
+
+async def test_the_audit_names_who_applied_a_policy_and_how_the_one_before_was(desk: Desk) -> None:
+    await desk.rules(window_days=60)
+    await desk.rules(window_days=30)
+    rows = await desk.sql("SELECT actor_name, changes FROM audit WHERE operation = 'refund_policy.apply' ORDER BY id")
+    assert [row.actor_name for row in rows] == ["local owner", "local owner"]
+    [change] = rows[1].changes
+    assert [change[side]["rules"]["window_days"] for side in ("before", "after")] == [60, 30]
+
+
 async def test_the_application_cannot_rewrite_a_policy_that_held(desk: Desk) -> None:
     await desk.rules()
     for change in ("UPDATE refund_policies SET version = 7", "DELETE FROM refund_policies"):
@@ -191,6 +205,24 @@ async def test_a_role_or_currency_that_the_policy_does_not_name_may_refund_nothi
     nobody = (await desk.api.put("/v1/refund-policy", json={"limits": []})).json()
     assert {"path": "limits[local USD]", "before": "without limit", "after": None} in nobody["changes"]
     await refused(desk, await desk.pay(email="b@example.com"), "refund_role_not_listed", amount=100)
+
+
+async def test_each_currency_has_sums_of_its_own(desk: Desk) -> None:
+    await desk.rules(limits=[LOCAL | {"day": 3000}, LOCAL | {"currency": "EUR", "day": 3000}])
+    await desk.refunded(await desk.pay(), amount=3000)
+    euros = await desk.pay(currency="EUR")
+    await refused(desk, euros, "refund_over_limit", amount=3001)
+    await desk.refunded(euros, amount=3000)
+
+
+async def test_where_some_currencies_have_a_member_limit_or_a_threshold_the_others_are_not_free(desk: Desk) -> None:
+    euro = LOCAL | {"currency": "EUR"}
+    await desk.rules(limits=[euro], members=[{"currency": "USD", "day": 3000}])
+    problem = await refused(desk, await desk.pay(currency="EUR"), "refund_role_not_listed", amount=100)
+    assert problem["params"]["whose"] == "a member"
+    await desk.rules(limits=[euro], **SMALL)
+    refund = await desk.refunded(await desk.pay(currency="EUR", email="b@example.com"), amount=1)
+    assert refund["state"] == "waiting"
 
 
 async def test_the_database_itself_refuses_a_sum_above_its_limit(desk: Desk) -> None:
