@@ -19,4 +19,5 @@ invariants = Table(
     version_column(),
     instant("since"),
     instant("checked_at"),
+    instant("whole_at", nullable=True),
 )

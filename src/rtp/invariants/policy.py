@@ -21,6 +21,36 @@ LATEST = timedelta(minutes=30)
 """The job looks every five minutes; a result older than this says that it does not."""
 
 
+WHOLE_EVERY = timedelta(days=1)
+"""So often everything in the ledger is looked at, whatever was found before."""
+OVERLAP = timedelta(hours=1)
+"""A look begins so long before the one before it: an entry may have an id as old as its plan, 15 minutes at most, and
+was not to be seen before its transaction ended."""
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """How far a look at the ledger reaches back, and when everything was looked at."""
+
+    since: datetime
+    whole_at: datetime
+
+    @property
+    def words(self) -> str:
+        """The same for whoever reads what was found."""
+        since, whole_at = (f"{one:%Y-%m-%d %H:%M} UTC" for one in (self.since, self.whole_at))
+        return f"transactions and movements since {since}, all of them at {whole_at}"
+
+
+def reach(state: str, checked_at: datetime, whole_at: datetime | None, now: datetime) -> Reach | None:
+    """How far the next look at the ledger needs to reach; None is back to the first entry.
+
+    What was broken is looked at whole until it is mended, or it would heal by growing old.
+    """
+    if state != "ok" or whole_at is None or now - whole_at >= WHOLE_EVERY:
+        return None
+    return Reach(since=min(checked_at, now) - OVERLAP, whole_at=whole_at)
+
+
 class Ours(Struct, frozen=True, kw_only=True):
     """A payment or refund as we have it: `amount` is what was captured or is to go back."""
 

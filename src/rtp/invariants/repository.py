@@ -14,7 +14,7 @@ from sqlalchemy.types import NullType
 from rtp.db.frame import Frame
 from rtp.invariants import policy
 from rtp.invariants.model import invariants
-from rtp.invariants.policy import Ours
+from rtp.invariants.policy import Ours, Reach
 from rtp.invariants.rules import Rule
 from rtp.invariants.schemas import Finding
 from rtp.kit import ids
@@ -43,13 +43,13 @@ def _shown(prefix: str, id: Any) -> str:
 
 
 _PAYMENTS = """
-    SELECT id, state, captured AS amount, currency, created_at, settled_at FROM payments
+    SELECT id, state, captured AS amount, currency, created_at, settled_at, NULL AS provider_key FROM payments
     WHERE provider = :provider AND (created_at >= :since OR id = ANY(:named))
 """
 _REFUNDS = """
-    SELECT r.id, r.state, r.amount, r.currency, r.created_at, r.settled_at FROM refunds r
+    SELECT r.id, r.state, r.amount, r.currency, r.created_at, r.settled_at, r.provider_key FROM refunds r
     JOIN payments p ON p.id = r.payment_id
-    WHERE p.provider = :provider AND (r.created_at >= :since OR r.id = ANY(:named))
+    WHERE p.provider = :provider AND (r.created_at >= :since OR r.id = ANY(:named) OR r.provider_key = ANY(:keys))
 """
 
 
@@ -59,15 +59,20 @@ async def payments(frame: Frame, provider: str, since: datetime, named: Iterable
 
 
 async def refunds(frame: Frame, provider: str, since: datetime, named: Iterable[str]) -> dict[str, Ours]:
-    """Our refunds with a provider: those since an instant, and those that it names by our key."""
+    """Our refunds with a provider by its key: those since an instant, and those that it names.
+
+    Its key is our id, but for what was made there and taken in.
+    """
     return await _ours(frame, _REFUNDS, "rfd", provider, since, named)
 
 
 async def _ours(
     frame: Frame, query: str, prefix: str, provider: str, since: datetime, named: Iterable[str]
 ) -> dict[str, Ours]:
-    bare = [found for key in named if (found := _parsed(prefix, key))]
-    rows = await frame.all(text(query), {"provider": provider, "since": since, "named": bare})
+    keys = list(named)
+    bare = [found for key in keys if (found := _parsed(prefix, key))]
+    given = {"provider": provider, "since": since, "named": bare} | ({"keys": keys} if ":keys" in query else {})
+    rows = await frame.all(text(query), given)
     return {ours.key: ours for ours in (_to_ours(prefix, row) for row in rows)}
 
 
@@ -80,7 +85,7 @@ def _parsed(prefix: str, key: str) -> UUID | None:
 
 def _to_ours(prefix: str, row: Row[Any]) -> Ours:
     return Ours(
-        key=ids.show(prefix, row.id),
+        key=row.provider_key or ids.show(prefix, row.id),
         state=row.state,
         amount=Money(row.amount, row.currency),
         created_at=row.created_at,
@@ -118,13 +123,19 @@ async def last(frame: Frame) -> dict[str, tuple[Finding, int, datetime]]:
     return {row.name: (_to_finding(row), row.version, row.checked_at) for row in rows}
 
 
+async def reach(frame: Frame, name: str) -> Reach | None:
+    """How far the next look at a rule needs to reach."""
+    row = await frame.first(select(invariants).where(invariants.c.name == name))
+    return None if row is None else policy.reach(row.state, row.checked_at, row.whole_at, frame.now)
+
+
 async def lock(frame: Frame) -> None:
     """Let results be kept one after the other."""
     await frame.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("invariants", 0))))
 
 
-async def keep(frame: Frame, found: Finding, *, changed: bool) -> int:
-    """Store what was found; `changed` takes the next version and begins a new `since`."""
+async def keep(frame: Frame, found: Finding, *, changed: bool, whole: bool) -> int:
+    """Store what was found: `changed` takes the next version and begins a new `since`, `whole` is a look at all."""
     values = {
         "state": found.state,
         "found": found.count,
@@ -132,7 +143,7 @@ async def keep(frame: Frame, found: Finding, *, changed: bool) -> int:
         "detail": found.detail,
         "fix": found.fix,
         "checked_at": frame.now,
-    }
+    } | ({"whole_at": frame.now} if whole else {})
     added = insert(invariants).values(name=found.name, since=frame.now, **values)
     again = {"version": invariants.c.version + 1, "since": frame.now} if changed else {}
     query = added.on_conflict_do_update(index_elements=["name"], set_=values | again).returning(invariants.c.version)

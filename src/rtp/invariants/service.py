@@ -9,6 +9,7 @@ from msgspec import Struct
 from rtp.db.frame import Frame
 from rtp.events import service as events
 from rtp.invariants import policy, repository
+from rtp.invariants.policy import Reach
 from rtp.invariants.rules import RULES
 from rtp.invariants.schemas import Finding, LastReport, MoneyReport
 from rtp.ledger import service as ledger
@@ -16,6 +17,7 @@ from rtp.payments.errors import ProviderRefused, ProviderUnavailable
 from rtp.payments.ports import PaymentProvider, ProviderCharge, ProviderRefund
 from rtp.reconciliation import service as reconciliation
 
+LEDGER = "ledger"
 RECORD = "provider record"
 RECONCILED = "reconciliation"
 LATEST = policy.LATEST
@@ -43,10 +45,15 @@ async def ask(provider: PaymentProvider, now: datetime) -> Record:
         return Record(provider=provider.name, silence=error.message)
 
 
-async def examine(frame: Frame, record: Record) -> MoneyReport:
-    """Look at every rule now."""
+async def reach(frame: Frame) -> Reach | None:
+    """How far a look at the ledger needs to reach back to know as much as one at all of it; None is all of it."""
+    return await repository.reach(frame, LEDGER)
+
+
+async def examine(frame: Frame, record: Record, reach: Reach | None = None) -> MoneyReport:
+    """Look at every rule now; at all of the ledger, or only as far as `reach` says."""
     checks = [
-        await _ledger(frame),
+        await _ledger(frame, reach),
         await _record(frame, record),
         *[await repository.judge(frame, rule) for rule in RULES],
         await _unasked(frame),
@@ -56,14 +63,14 @@ async def examine(frame: Frame, record: Record) -> MoneyReport:
     return MoneyReport(state=policy.worst(checks), at=frame.now, checks=checks)
 
 
-async def keep(frame: Frame, report: MoneyReport) -> None:
-    """Store what was found; a rule that breaks or heals is an event."""
+async def keep(frame: Frame, report: MoneyReport, *, whole: bool = True) -> None:
+    """Store what was found, and whether all of the ledger was looked at; a rule that breaks or heals is an event."""
     await repository.lock(frame)
     known = await repository.last(frame)
     for found in report.checks:
         before = known[found.name][0] if found.name in known else None
         changed = before is not None and before.state != found.state
-        version = await repository.keep(frame, found, changed=changed)
+        version = await repository.keep(frame, found, changed=changed, whole=whole or found.name != LEDGER)
         was_broken = before is not None and before.state == "failed"
         if found.state == "failed" and not was_broken:
             frame.record("invariant.broken", found.name, version, before=before, after=found)
@@ -81,12 +88,12 @@ async def last(frame: Frame) -> LastReport:
     )
 
 
-async def _ledger(frame: Frame) -> Finding:
-    verdict = await ledger.check(frame)
+async def _ledger(frame: Frame, reach: Reach | None) -> Finding:
+    verdict = await ledger.check(frame, reach.since if reach else None)
     entries = sum(balance.entries for balance in verdict.balances)
     broken = [f"{line.rule}: {id}" for line in verdict.rules for id in line.broken]
-    held = f"{len(verdict.rules)} rules hold over {entries} entries"
-    return policy.finding("ledger", broken, held=held, fix="rtp ledger check")
+    held = f"{len(verdict.rules)} rules hold over {entries} entries{f'; {reach.words}' if reach else ''}"
+    return policy.finding(LEDGER, broken, held=held, fix="rtp ledger check")
 
 
 async def _record(frame: Frame, record: Record) -> Finding:

@@ -1,10 +1,17 @@
-"""The rules of the ledger, each recomputed from zero over all rows."""
+"""The rules of the ledger, each recomputed from zero: over all rows, or over what is new where that says as much.
+
+It says as much of what only the ledger itself can break: entries are never changed, so whatever held goes on to hold
+until an entry is added to it. A rule that compares the ledger with another table needs all of both.
+"""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import text
 
 from rtp.db.frame import Frame
+from rtp.db.partitions import lowest_id
 from rtp.ledger.schemas import LedgerCheckLine
 
 RULES: dict[str, tuple[str, str]] = {
@@ -152,11 +159,38 @@ RULES: dict[str, tuple[str, str]] = {
 """Rule → (how many rows it looks at, the rows that break it)."""
 
 
-async def check(frame: Frame, rule: str) -> LedgerCheckLine:
-    """Recompute one rule from zero."""
-    counting, breaking = RULES[rule]
-    counted = await frame.first(text(counting))
-    broken = [str(row[0]) for row in await frame.all(text(f"{breaking} LIMIT 20"))]
+RECENT: dict[str, tuple[str, str]] = {
+    "every transaction balances": (
+        "SELECT count(DISTINCT transaction_id) FROM ledger WHERE id >= :since",
+        """
+        SELECT transaction_id::text FROM ledger
+        WHERE transaction_id IN (SELECT transaction_id FROM ledger WHERE id >= :since)
+        GROUP BY transaction_id, currency HAVING sum(amount) <> 0
+        """,
+    ),
+    "each movement is posted once": (
+        "SELECT count(*) FROM (SELECT DISTINCT source, kind FROM ledger WHERE id >= :since) AS movements",
+        """
+        SELECT source || ' ' || kind FROM ledger
+        WHERE source IN (SELECT source FROM ledger WHERE id >= :since)
+        GROUP BY source, kind HAVING count(DISTINCT transaction_id) > 1
+        """,
+    ),
+}
+"""The same of those that only the ledger itself can break, over whatever has an entry since `:since`."""
+
+
+async def check(frame: Frame, rule: str, since: datetime | None = None) -> LedgerCheckLine:
+    """Recompute one rule from zero; with `since` only what has an entry since then, where that says as much."""
+    recent = since is not None and rule in RECENT
+    counting, breaking = (RECENT if recent else RULES)[rule]
+    values = {"since": lowest_id(since)} if since is not None and recent else {}
+    counted = await frame.first(text(counting), values)
+    broken = [str(row[0]) for row in await frame.all(text(f"{breaking} LIMIT 20"), values)]
     return LedgerCheckLine(
-        rule=rule, state="broken" if broken else "held", checked=int(counted[0]) if counted else 0, broken=broken
+        rule=rule,
+        state="broken" if broken else "held",
+        checked=int(counted[0]) if counted else 0,
+        broken=broken,
+        since=since if recent else None,
     )

@@ -77,12 +77,16 @@ class Balance(Struct, kw_only=True):
 
 
 class LedgerCheckLine(Struct, kw_only=True):
-    """One rule, recomputed from zero over all rows: how many rows it looked at, and which break it (at most 20)."""
+    """One rule, recomputed from zero: how many rows it looked at, and which break it (at most 20).
+
+    `since` is null where it looked at everything, else it looked at whatever had an entry since then.
+    """
 
     rule: str
     state: Literal["held", "broken"]
     checked: int
     broken: list[str]
+    since: datetime | None = None
 
 
 class LedgerCheck(Struct, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import structs
 from sqlalchemy import text
@@ -65,11 +66,15 @@ async def transactions(frame: Frame, page: PageRequest) -> Page[Transaction]:
     return await repository.transactions(frame, page)
 
 
-async def check(frame: Frame) -> LedgerCheck:
-    """Recompute everything from zero, in one snapshot, and compare it with what is stored."""
+async def check(frame: Frame, since: datetime | None = None) -> LedgerCheck:
+    """Recompute everything from zero, in one snapshot, and compare it with what is stored.
+
+    With `since`, what only a new entry can break is looked at where there is an entry since then. An entry's id is as
+    old as the plan that it was made by, and its transaction, so `since` must lie that much before the look before.
+    """
     await frame.execute(text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     try:
-        lines = [await rules.check(frame, rule) for rule in rules.RULES]
+        lines = [await rules.check(frame, rule, since) for rule in rules.RULES]
         balances = await repository.balances(frame)
     finally:
         await frame.execute(text("ROLLBACK"))

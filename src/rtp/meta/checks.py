@@ -120,10 +120,12 @@ async def _event_lag(frame: Frame) -> Check:
 
 
 async def _ledger(frame: Frame) -> Check:
-    verdict = await ledger.check(frame)
+    reach = await invariants.reach(frame)
+    verdict = await ledger.check(frame, reach.since if reach else None)
     entries = sum(balance.entries for balance in verdict.balances)
     if verdict.state == "held":
-        return Check(name="ledger", state="ok", detail=f"{len(verdict.rules)} rules hold over {entries} entries")
+        held = f"{len(verdict.rules)} rules hold over {entries} entries{f'; {reach.words}' if reach else ''}"
+        return Check(name="ledger", state="ok", detail=held)
     broken = [line.rule for line in verdict.rules if line.state == "broken"]
     return Check(name="ledger", state="failed", detail=f"broken: {', '.join(broken)}", fix="rtp ledger check")
 

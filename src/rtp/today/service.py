@@ -28,7 +28,8 @@ async def show(frame: Frame) -> Today:
     """Count everything now."""
     counts = await repository.counts(frame)
     failed = await repository.failed(frame)
-    verdict = await ledger.check(frame)
+    reach = await invariants.reach(frame)
+    verdict = await ledger.check(frame, reach.since if reach else None)
     money = await invariants.last(frame)
     lag = await events.lag(frame)
     stuck, late = await sagas.waiting(frame)
