@@ -138,7 +138,7 @@ class Output:
         elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
             self._table(value)
         elif value is not None:
-            self.write(f"{safe(str(value))}\n")
+            self.write("".join(f"{safe(line)}\n" for line in str(value).removesuffix("\n").split("\n")))
 
     def _table(self, rows: list[dict[str, Any]]) -> None:
         if not rows:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from typer._click.globals import get_current_context
 
-from rtp.client import OutcomeUnknown
+from rtp.client import AnswerOfAnotherVersion, OutcomeUnknown
 from rtp.errors import RtpError
 from rtp.operations import Operation, Plan
+from rtp.payments.schemas import in_words
 from rtp.plans import schemas as plans
 from rtp_commands import prompts
 from rtp_commands.call import Call, Planned, Result
@@ -97,6 +98,8 @@ def failed(error: RtpError) -> Ending:
     problem = error.problem()
     running = problem.code == "idempotency_in_progress"
     state: State = "unknown" if running or isinstance(error, OutcomeUnknown) else "refused"
+    if isinstance(error, AnswerOfAnotherVersion):
+        state = "done"
     return Ending(at=now(), state=state, code=problem.code, request_id=problem.request_id)
 
 
@@ -121,10 +124,20 @@ def await_end(call: Call, waiting: Waiting, value: Any) -> Any:
         _pause.wait(PAUSE)
         value = call.client.read(waiting.operation, **{waiting.param: value.id})
     if state in waiting.failed:
-        reason = getattr(value, waiting.why) if waiting.why else ""
-        why = f": {reason}" if reason else ""
-        raise EndedFailed(what=value.id, state=state, why=why, hint=_look(call, value.id))
+        raise _ended_failed(call, waiting, state, value)
     return value
+
+
+def _ended_failed(call: Call, waiting: Waiting, state: str, value: Any) -> EndedFailed:
+    reason = getattr(value, waiting.why) if waiting.why else ""
+    holds, onward = waiting.tells(value) if waiting.tells else ("", "")
+    return EndedFailed(
+        what=value.id,
+        state=state,
+        why=f": {in_words(reason)}" if reason else "",
+        holds=holds,
+        hint="; ".join(filter(None, (onward, _look(call, value.id)))),
+    )
 
 
 def apply_plan(call: Call, plan_id: str, *, any_operation: bool = False) -> Result:

@@ -12,13 +12,16 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from rtp.client_errors import (
+    AnswerOfAnotherVersion,
     ApiError,
     InsecureTarget,
     OutcomeUnknown,
     ServerTimedOut,
     Unreachable,
+    misunderstood,
     problem_of,
 )
+from rtp.errors import RtpError
 from rtp.kit.imports import import_without
 from rtp.operations import Operation, Page, Plan
 
@@ -32,6 +35,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 __all__ = [
     "Answer",
+    "AnswerOfAnotherVersion",
     "ApiError",
     "Client",
     "InsecureTarget",
@@ -109,12 +113,12 @@ class Client:
         """One thing; `params` fill the path, the rest is the query. A body is for what is too large for a query."""
         content = None if body is None else msgspec.json.encode(body)
         answer = self._send(op.method, *address(op.path, params), content=content, changes=False)
-        return _decode(answer.content, op.returns)
+        return self._decoded(answer, op.returns)
 
     def page(self, op: Operation[None, R], **params: Any) -> Page[R]:
         """One page of a list."""
         answer = self._send(op.method, *address(op.path, params))
-        return _decode(answer.content, Page[op.returns])  # type: ignore[name-defined]
+        return self._decoded(answer, Page[op.returns])  # type: ignore[name-defined]
 
     def pages(self, op: Operation[None, R], **params: Any) -> Iterator[Page[R]]:
         """Every page of a list, from `cursor` on, asked for as it is consumed."""
@@ -152,8 +156,8 @@ class Client:
         media = "application/json" if lines is None else "application/x-ndjson"
         answer = self._send(op.method, path, query, content=content, content_type=media, key=key, op_id=op_id)
         if dry_run:
-            return Outcome(None, _decode(answer.content, Plan), False, answer.request_id)
-        value = _decode(answer.content, op.returns) if answer.content else None
+            return Outcome(None, self._decoded(answer, Plan), False, answer.request_id)
+        value = self._decoded(answer, op.returns, changed=op_id or "op_…") if answer.content else None
         return Outcome(value, None, answer.replayed, answer.request_id)
 
     def raw(
@@ -170,6 +174,29 @@ class Client:
         """Any request; the answer as it came. `path` may leave out `/v1`."""
         full = path if path.startswith(("/v1/", "/health/", "/openapi", "/metrics")) else BASE + "/" + path.lstrip("/")
         return self._send(method, full, query or {}, content=content, content_type=content_type, key=key, op_id=op_id)
+
+    def _decoded(self, answer: Answer, kind: type[R], *, changed: str = "") -> R:
+        """The answer as the struct that is expected; `changed` is the journal's name of a write that was sent."""
+        wanted: Any = Any if kind is object else kind
+        try:
+            return msgspec.json.decode(answer.content, type=wanted)  # type: ignore[no-any-return]
+        except msgspec.MsgspecError as error:
+            raise misunderstood(
+                answer.status,
+                self._whoami(),
+                where=self.target.where,
+                why=str(error),
+                changed=bool(changed),
+                op=changed,
+                here=bool(self.target.socket),
+            ) from error
+
+    def _whoami(self) -> bytes:
+        """What the server says of itself, or nothing where it says nothing."""
+        try:
+            return self._exchange("GET", BASE + "/whoami", {}, None, {}, False, "").content
+        except RtpError:
+            return b""
 
     def _send(
         self,
@@ -271,8 +298,3 @@ def _query_value(value: Any) -> Any:
 
 def _present(**values: str | None) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _decode(content: bytes, kind: type[R]) -> R:
-    wanted: Any = Any if kind is object else kind
-    return msgspec.json.decode(content, type=wanted)  # type: ignore[no-any-return]

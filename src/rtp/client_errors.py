@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from rtp import __version__
 from rtp.errors import EXIT_BY_STATUS, ExitCode, Problem, RtpError
 
 
@@ -16,7 +17,7 @@ class ApiError(RtpError):
             code="foreign_answer",
             detail=f"{where} answered {status}, and not in the form of an rtp server.",
             hint="rtp context show",
-            exit_code=int(EXIT_BY_STATUS.get(status, ExitCode.UNEXPECTED)),
+            exit_code=int(ExitCode.UNREACHABLE if status < 300 else EXIT_BY_STATUS.get(status, ExitCode.UNEXPECTED)),
         )
         super().__init__()
 
@@ -59,6 +60,24 @@ class OutcomeUnknown(RtpError):
     hint = "rtp retry {op}"
 
 
+class VersionsDiffer(RtpError):
+    """The server at {where} is rtp {theirs}, this is rtp {ours}, which does not understand its answer: {why}"""
+
+    status = 502
+    exit_code = ExitCode.CONFLICT
+    still = "Nothing was changed."
+    hint = "pip install rtp=={theirs}"
+
+
+class AnswerOfAnotherVersion(RtpError):
+    """The server at {where} is rtp {theirs}, this is rtp {ours}, which does not understand what it answered: {why}"""
+
+    status = 502
+    exit_code = ExitCode.UNKNOWN_OUTCOME
+    still = "The server carried it out; only its answer cannot be shown. Do not send it again."
+    hint = "pip install rtp=={theirs}"
+
+
 class InsecureTarget(RtpError):
     """{url} is not https, and only loopback may be spoken to without it."""
 
@@ -79,3 +98,23 @@ def problem_of(status: int, content: bytes, content_type: str, request_id: str) 
     problem.status = status
     problem.request_id = problem.request_id or request_id
     return problem
+
+
+def misunderstood(status: int, whoami: bytes, *, where: str, why: str, changed: bool, op: str, here: bool) -> RtpError:
+    """What to raise for a good answer that does not fit; `whoami` is what the server says of itself.
+
+    A change that was answered so is done, and must not look as if it were not.
+    """
+    try:
+        theirs = msgspec.json.decode(whoami, type=_Named).version
+    except msgspec.MsgspecError:
+        if changed:
+            return OutcomeUnknown(where=where, op=op, why=f"answer {status} is not in the form of an rtp server")
+        return ApiError(None, status=status, where=where)
+    kind = AnswerOfAnotherVersion if changed else VersionsDiffer
+    mend = "rtp down && rtp up" if here else None  # what runs on this machine is what was installed when it was started
+    return kind(where=where, theirs=theirs, ours=__version__, why=why, hint=mend)
+
+
+class _Named(msgspec.Struct):
+    version: str

@@ -62,7 +62,10 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What the server says; `drop` closes the connection instead, `hang` says nothing until the test ends."""
+    """What the server says: bytes as they are, all else as JSON.
+
+    `drop` closes the connection instead, `hang` says nothing until the test ends.
+    """
 
     status: int = 200
     body: Any = None
@@ -70,6 +73,12 @@ class Answer:
     media: str = "application/json"
     drop: bool = False
     hang: bool = False
+
+
+def _content(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
 
 
 class Peer:
@@ -127,7 +136,7 @@ class Peer:
                 if answer.drop or answer.hang:
                     self.close_connection = True
                     return
-                content = b"" if answer.body is None else json.dumps(answer.body).encode()
+                content = _content(answer.body)
                 self.send_response(answer.status)
                 sent = {"Content-Type": answer.media, "X-Request-Id": "req-1"} | answer.headers
                 for name, value in sent.items():

@@ -15,6 +15,7 @@ import yaml
 from rtp_commands import cells, formats, table
 from rtp_commands.errors import NoIds
 from rtp_commands.words import safe, safe_json, width
+from tests.cli.conftest import Answer
 
 HOSTILE = "Eve\x1b[2J\x9b31m\u202eevil\nnext\x00\u2066"
 ROWS = [
@@ -214,3 +215,10 @@ def test_verbose_shows_each_request(there: Any, peer: Any) -> None:
 def user(name: str) -> dict[str, Any]:
     made = {"id": "usr_38G54Q4EBXYTQ", "email": "ada@example.com", "name": name, "status": "active", "timezone": "UTC"}
     return made | {"version": 1, "created_at": "2026-11-01T12:00:00Z", "updated_at": "2026-11-01T12:00:00Z"}
+
+
+def test_text_that_is_no_json_is_printed_line_by_line(there: Any, peer: Any) -> None:
+    text = b"# HELP a b\n# TYPE a counter\na 1.0\x1b[2J\n"
+    peer.answers["GET", "/metrics"] = Answer(200, text, media="text/plain")
+    assert there("api", "GET", "/metrics").stdout == "# HELP a b\n# TYPE a counter\na 1.0\\x1b[2J\n"
+    assert there.json("api", "GET", "/metrics") == "# HELP a b\n# TYPE a counter\na 1.0\x1b[2J\n"
