@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from rtp.errors import RtpError
+from rtp_commands.main import ALIASES
+from tools.reference.commands import tree
 from tools.reference.modules import import_all, subclasses
 
 ROOT = Path(__file__).parents[2]
+PROSE = {"as", "that"}
+"""What follows the name of the program where a sentence goes on, and no command."""
 NAMED = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -46,3 +50,20 @@ def _unsaid(errors: dict[str, type[RtpError]]) -> Iterator[str]:
 def test_no_error_is_raised_without_what_it_tells(errors: dict[str, type[RtpError]]) -> None:
     assert len(errors) > 200, "the errors were not found"
     assert list(_unsaid(errors)) == []
+
+
+def test_each_command_that_an_error_names_as_the_next_one_exists() -> None:
+    paths = {leaf["path"] for leaf in tree()} | {"rtp help"}
+    import_all()
+    unknown = [
+        f"{error.code()}: {command}"
+        for error in subclasses(RtpError)
+        for command in re.findall(r"\brtp [a-z-]+(?: [a-z-]+)*", f"{error.hint} {error.still}")
+        if command.split()[1] not in PROSE and not any(_typed(command).startswith(path) for path in paths)
+    ]
+    assert unknown == []
+
+
+def _typed(command: str) -> str:
+    _, noun, *rest = command.split()
+    return " ".join(["rtp", ALIASES.get(noun, noun), *rest])

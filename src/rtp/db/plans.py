@@ -39,6 +39,7 @@ class PlanUsed(RtpError):
 
     status = 409
     still = "It was carried out once and is not carried out again."
+    hint = "rtp plans show {key}"
 
 
 class PlanForOther(RtpError):
@@ -46,6 +47,7 @@ class PlanForOther(RtpError):
 
     status = 409
     still = "Nothing was changed."
+    hint = "rtp plans show {key}"
 
 
 class PlanOutdated(RtpError):

@@ -18,3 +18,4 @@ class JobNotDead(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp jobs show {key}"

@@ -147,6 +147,7 @@ class MethodNotUsable(RtpError):
 
     status = 422
     still = "Nothing was charged."
+    hint = "rtp payment-methods show {key}"
 
 
 class IllegalPaymentMove(RtpError):
@@ -154,3 +155,4 @@ class IllegalPaymentMove(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp payments show {key}"

@@ -65,6 +65,7 @@ class RefundCurrencyDiffers(RtpError):
 
     status = 422
     still = "Nothing was refunded."
+    hint = "rtp refunds preview {payment}"
 
 
 class RefundRepeated(RtpError):

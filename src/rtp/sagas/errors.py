@@ -34,6 +34,7 @@ class IllegalSagaMove(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp sagas show {key}"
 
 
 class StepRefused(RtpError):

@@ -33,3 +33,4 @@ class StaffAlreadyDisabled(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp staff list"

@@ -18,6 +18,7 @@ class TokenAlreadyRevoked(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp tokens list"
 
 
 class TokenStaffDisabled(RtpError):
@@ -25,6 +26,7 @@ class TokenStaffDisabled(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp staff list"
 
 
 class TokenRoleAboveStaff(RtpError):

@@ -33,6 +33,7 @@ class UserStateRefused(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp users show {user}"
 
 
 class ImportTooLarge(RtpError):

@@ -91,6 +91,7 @@ class WebhookEndpointUnchanged(RtpError):
 
     status = 422
     still = "Nothing was changed."
+    hint = "rtp webhooks endpoints show {key}"
 
 
 class WebhookListenerOnly(RtpError):
@@ -129,6 +130,7 @@ class WebhookResendUnclear(RtpError):
 
     status = 400
     still = "Nothing was sent."
+    hint = "rtp webhooks resend --help"
 
 
 class WebhookSecretSealed(RtpError):
