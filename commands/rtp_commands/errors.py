@@ -107,6 +107,7 @@ class EndedFailed(RtpError):
 
     status = 422
     exit_code = ExitCode.REFUSED
+    still = "{holds}"
 
 
 class Terminated(BaseException):

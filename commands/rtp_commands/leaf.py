@@ -27,8 +27,9 @@ class Waiting(Struct, frozen=True, kw_only=True):
     """How a write whose work goes on is waited for: an operation to look again, and what its state means.
 
     `param` is the name in the operation's path; the resource's `id` fills it; `why` names the field that
-    holds the reason of a failure, `look` the command that shows it where that is not `rtp AREA show`. Waiting ends in a
-    `held` state too, but nothing is done there before somebody else acts.
+    holds the reason of a failure, `look` the command that shows it where that is not `rtp AREA show`, `tells` says
+    of what failed what is true all the same, and which command goes on. Waiting ends in a `held` state too, but
+    nothing is done there before somebody else acts.
     """
 
     operation: AnyOperation
@@ -40,6 +41,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     field: str = "state"
     why: str = ""
     look: str = ""
+    tells: Callable[[Any], tuple[str, str]] | None = None
 
 
 class Begins(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_ENDED_ALL_THE_SAME = {
+    "now": "The subscription was ended all the same, and stays so.",
+    "period_end": "The subscription ends with its period all the same.",
+}
+
+
+def _of_failed(refund: Refund) -> tuple[str, str]:
+    """What is true although nothing was paid, and how it goes on: what was done beside a refund stays done."""
+    said = [f"Nothing was paid; the amount is free again on {refund.payment_id}."]
+    if refund.state in {"failed", "canceled"}:  # the others ended before anything beside them was done
+        said += filter(None, [_ENDED_ALL_THE_SAME.get(refund.cancel_subscription)])
+        said += ["The access was closed all the same, and stays so."] if refund.revoke_access else []
+    return " ".join(said), f"rtp refunds retry {refund.id} issues it anew" if refund.state == "failed" else ""
+
+
 SETTLED = Waiting(
     operation=schemas.SHOW,
     param="refund",
@@ -36,6 +51,7 @@ SETTLED = Waiting(
     failed=frozenset({"failed", "canceled", "rejected", "expired"}),
     unknown=frozenset({"unknown"}),
     why="failure_reason",
+    tells=_of_failed,
 )
 Amount = Annotated[
     Asked | None,

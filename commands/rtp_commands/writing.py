@@ -193,7 +193,8 @@ def show_plan(call: Call, plan: Plan) -> int:
     else:
         call.output.one(plan)
     sys.stdout.flush()
-    call.say(f"Nothing was changed. To carry it out: {get_current_context().command_path} --plan {plan.id}")
+    way = f"To carry it out: {get_current_context().command_path} --plan {plan.id}"
+    call.say(f"Nothing was changed. {way if plan.changes or plan.jobs else 'There is nothing to carry out.'}")
     return 0
 
 

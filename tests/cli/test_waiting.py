@@ -12,7 +12,7 @@ REFUND = "rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F"
 ISSUE = ["refunds", "issue", PAYMENT, "--amount", "25.00", "--reason", "duplicate"]
 
 
-def refund(state: str) -> dict[str, Any]:
+def refund(state: str, **more: Any) -> dict[str, Any]:
     return {
         "id": REFUND,
         "user_id": "usr_38G54Q4EBXYTQ",
@@ -27,6 +27,7 @@ def refund(state: str) -> dict[str, Any]:
         "version": 1,
         "created_at": "2026-11-01T12:00:00Z",
         "settled_at": None,
+        **more,
     }
 
 
@@ -57,6 +58,41 @@ def test_each_end_of_a_refund_has_its_exit_code(there: Any, refunds: Any, states
     else:
         assert done.stdout == ""
         assert f"rtp refunds show {REFUND}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "cancel, revoke, said",
+    [
+        ("no", False, []),
+        ("now", False, ["The subscription was ended all the same"]),
+        ("period_end", True, ["The subscription ends with its period all the same", "The access was closed all the s"]),
+    ],
+)
+def test_a_refund_that_failed_says_why_in_words_what_is_still_true_and_how_it_goes_on(
+    there: Any, peer: Any, refunds: Any, cancel: str, revoke: bool, said: list[str]
+) -> None:
+    refunds("failed")
+    more = {"failure_reason": "card_account_closed", "cancel_subscription": cancel, "revoke_access": revoke}
+    peer.answer("GET", f"/v1/refunds/{REFUND}", refund("failed", **more))
+    done = there(*ISSUE, "-o", "json")
+    assert done.returncode == 7
+    problem = json.loads(done.stderr)["error"]
+    assert problem["message"] == f"{REFUND} ended failed: the card's account can no longer take money."
+    assert problem["hint"] == f"rtp refunds retry {REFUND} issues it anew; rtp refunds show {REFUND}"
+    for words in ("Nothing was paid", *said):
+        assert words in problem["detail"]
+    assert problem["detail"].count("all the same") == len(said)
+
+
+def test_a_refund_that_was_rejected_did_nothing_beside_it_and_keeps_what_was_said_of_it(
+    there: Any, peer: Any, refunds: Any
+) -> None:
+    refunds("rejected")
+    more = {"failure_reason": "rejected by sam@example.com: see case_7", "cancel_subscription": "now"}
+    peer.answer("GET", f"/v1/refunds/{REFUND}", refund("rejected", **more))
+    problem = json.loads(there(*ISSUE, "-o", "json").stderr)["error"]
+    assert problem["message"].endswith("rejected by sam@example.com: see case_7.")
+    assert (problem["hint"], "all the same" in problem["detail"]) == (f"rtp refunds show {REFUND}", False)
 
 
 def test_no_wait_answers_at_once_with_what_was_accepted(there: Any, peer: Any, refunds: Any) -> None:

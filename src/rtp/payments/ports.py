@@ -14,6 +14,8 @@ import msgspec
 from rtp.jobs.spec import Backoff
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderDeclined, ProviderOther
+from rtp.payments.schemas import REASONS as REASONS
+from rtp.payments.schemas import in_words as in_words
 
 ChargeState = Literal["authorized", "pending", "succeeded", "failed"]
 RefundState = Literal["pending", "succeeded", "failed"]
@@ -33,23 +35,6 @@ DeclineClass = Literal["retry", "later", "other_card", "never"]
 PATIENT = Backoff(delay=0.5, retries=12, cap=300.0)
 """Before a job counts as dead, calls that really failed are repeated for about 20 minutes; what the breaker held back,
 or sent to look whether an outage is over, does not count."""
-
-REASONS = {
-    "card_declined": "the card's bank refused the payment",
-    "insufficient_funds": "the card has too little money",
-    "expired_card": "the card has expired",
-    "do_not_honor": "the card's bank refused the payment and does not say why",
-    "fraudulent": "the card's bank takes the payment for fraud",
-    "lost_card": "the card was reported as lost",
-    "processing_error": "the card's bank could not be asked",
-    "charge_already_refunded": "the refund is larger than what is left of the charge",
-    "charge_disputed": "the charge is disputed, so its money is held by the card's bank",
-    "charge_not_found": "the provider has no such charge",
-    "charge_not_captured": "the charge took no money that could be returned",
-    "currency_mismatch": "the refund is in another currency than the charge",
-    "card_account_closed": "the card's account can no longer take money",
-}
-"""The provider's failure reasons in the words of the domain."""
 
 DECLINES: dict[str, DeclineClass] = {
     "card_declined": "later",
@@ -236,11 +221,6 @@ def hold_to(provider: PaymentProvider, payment: str, made_through: str) -> None:
     """
     if provider.name != made_through:
         raise ProviderOther(key=payment, theirs=made_through, ours=provider.name)
-
-
-def in_words(reason: str) -> str:
-    """A failure reason in the words of the business; an unknown one stays as the provider wrote it."""
-    return REASONS.get(reason, reason.replace("_", " "))
 
 
 def declined(charge: ProviderCharge) -> ProviderDeclined:

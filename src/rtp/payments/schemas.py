@@ -16,6 +16,29 @@ CardName = Annotated[str, Meta(min_length=2, max_length=64, pattern=r"^[a-z][A-Z
 """A card by the provider's token, such as the sandbox's `visa` or a `pm_…` of Stripe's; never a card number."""
 
 
+REASONS = {
+    "card_declined": "the card's bank refused the payment",
+    "insufficient_funds": "the card has too little money",
+    "expired_card": "the card has expired",
+    "do_not_honor": "the card's bank refused the payment and does not say why",
+    "fraudulent": "the card's bank takes the payment for fraud",
+    "lost_card": "the card was reported as lost",
+    "processing_error": "the card's bank could not be asked",
+    "charge_already_refunded": "the refund is larger than what is left of the charge",
+    "charge_disputed": "the charge is disputed, so its money is held by the card's bank",
+    "charge_not_found": "the provider has no such charge",
+    "charge_not_captured": "the charge took no money that could be returned",
+    "currency_mismatch": "the refund is in another currency than the charge",
+    "card_account_closed": "the card's account can no longer take money",
+}
+"""The provider's failure reasons in the words of the domain."""
+
+
+def in_words(reason: str) -> str:
+    """A failure reason in the words of the business; an unknown code is read out, and what is words already stays."""
+    return REASONS.get(reason, reason if " " in reason else reason.replace("_", " "))
+
+
 class PaymentMethod(Struct, kw_only=True):
     """A member's card: brand and last four digits are known once the provider has taken it."""
 
