@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, create_engine
+from sqlalchemy import CheckConstraint, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
 
@@ -19,6 +19,7 @@ from rtp.db.base import metadata
 from rtp.db.engine import url_of
 from rtp.db.statements import split
 from rtp.migrations.scripts import PACKAGED
+from rtp.migrations.service import prepare
 from rtp.testing.servers import Cloned
 
 APPEND_ONLY = ("audit", "events", "ledger")
@@ -135,3 +136,24 @@ def test_every_statement_outside_a_transaction_can_be_repeated() -> None:
 def test_a_script_is_split_at_its_semicolons_only() -> None:
     sql = "SELECT ';' -- no; end\n; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $a$ SELECT 1; $a$; /* ; */ SELECT 2"
     assert len(split(sql)) == 3
+
+
+def test_creating_the_schema_warns_of_nothing_and_the_application_may_call_what_the_queue_needs(empty: Cloned) -> None:
+    said: list[str] = []
+
+    def listen(connection: Any, _: Any) -> None:
+        connection.add_notice_handler(lambda one: said.append(f"{one.severity}: {one.message_primary}"))
+
+    event.listen(Engine, "connect", listen)
+    try:
+        prepare(empty.owner_url)
+    finally:
+        event.remove(Engine, "connect", listen)
+    assert [line for line in said if line.startswith("WARNING")] == []
+    with psycopg.connect(empty.owner_url) as connection:
+        granted = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE proacl::text LIKE '%rtp_app=X%') FROM pg_proc "
+            "WHERE proname LIKE 'procrastinate%'"
+        ).fetchone()
+    assert granted is not None
+    assert granted[0] == granted[1] >= 15

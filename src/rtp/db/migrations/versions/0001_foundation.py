@@ -153,10 +153,24 @@ GRANTS = """
 GRANT USAGE ON SCHEMA public TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};
 REVOKE UPDATE, DELETE, TRUNCATE ON events, audit FROM {role};
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role};
 """
+
+CALLS = """
+DO $$
+DECLARE
+    one regprocedure;
+BEGIN
+    FOR one IN SELECT oid FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {role}', one);
+    END LOOP;
+END;
+$$
+"""
+"""The functions of extensions belong to somebody else and are everybody's; to grant them warns of each."""
 
 
 def upgrade() -> None:
@@ -164,4 +178,4 @@ def upgrade() -> None:
     run(TABLES)
     run((Path(__file__).parent / "procrastinate_3_10.sql").read_text())
     role = context.config.attributes.get("app_role", "rtp_app")
-    run(GRANTS.format(role=f'"{role}"'))
+    run(GRANTS.format(role=f'"{role}"') + CALLS.format(role=f'"{role}"'))
