@@ -28,10 +28,12 @@ def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
         asked = ", ".join(f"{name}={cell(name, value, terminal=False).text}" for name, value in ask.args.items())
         result += pairs([("  then", Cell(f"{ask.job}({asked})"))], wide)
     if not plan.changes and not plan.jobs:
-        result += [[("  nothing would change", "")]]
+        return [*result, [("  nothing would change", "")]]
     return [*result, *pairs([("", Cell(reversible))], wide)] if reversible else result
 
 
+BLANK: tuple[Any, ...] = (None, "", [], {})
+"""Values that say nothing: a field that stays one of them, or that reads the same, is no difference to tell."""
 MONEY = 13
 """Columns of an amount, more where one is longer."""
 STYLES = {"ok": "green", "approval": "yellow", "refused": "red"}
@@ -121,10 +123,11 @@ def _differences(change: Change) -> list[tuple[str, Cell]]:
     result = []
     for name in dict.fromkeys([*before, *after]):
         was, is_now = before.get(name), after.get(name)
-        if was != is_now:
-            new = cell(name, is_now, terminal=False)
-            old = cell(name, was, terminal=False).text + " → " if before else ""
-            result.append((name, Cell(old + new.text)))
+        if was == is_now or (was in BLANK and is_now in BLANK):
+            continue
+        old, new = cell(name, was, terminal=False).text, cell(name, is_now, terminal=False).text
+        if old != new:
+            result.append((name, Cell(f"{old or '-'} → {new or '-'}" if before else new)))
     return result
 
 

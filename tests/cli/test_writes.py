@@ -157,6 +157,26 @@ def test_a_dry_run_prints_the_plan_and_leaves_no_intent(there: Any, suspend: Any
     assert (suspend.writes(), journal(there)) == ([], [])
 
 
+def test_a_dry_run_that_would_change_nothing_names_no_way_to_carry_it_out(there: Any, peer: Any, made: Any) -> None:
+    peer.answers["POST", SUSPEND] = made(202, body=made.plan | {"changes": []})
+    done = there("users", "suspend", ADA, "--dry-run")
+    assert done.stdout.endswith("nothing would change\n")
+    assert done.stderr == "Nothing was changed. There is nothing to carry out.\n"
+
+
+def test_a_dry_run_tells_no_field_that_stays_blank_or_reads_the_same(there: Any, peer: Any, made: Any) -> None:
+    before = {"id": "usr_1", "reason": "", "left_at": None, "note": "vip", "at": "2026-11-01T12:00:00Z"}
+    after = {"id": "usr_1", "reason": "late", "left_at": "", "note": None, "at": "2026-11-01T12:00:01Z"}
+    change = {"type": "user.suspended", "target": "usr_1", "before": before, "after": after}
+    created = {"type": "note.created", "target": "note_1", "after": {"id": "note_1", "tags": [], "text": "hi"}}
+    peer.answers["POST", SUSPEND] = made(202, body=made.plan | {"changes": [change, created]})
+    lines = there("users", "suspend", ADA, "--dry-run").stdout.splitlines()[2:-1]
+    assert [line.split() for line in lines] == [
+        ["user.suspended", "usr_1"], ["reason", "-", "→", "late"], ["note", "vip", "→", "-"],
+        ["note.created", "note_1"], ["id", "note_1"], ["text", "hi"],
+    ]  # fmt: skip
+
+
 def test_a_dry_run_of_a_verb_of_two_words_names_both_in_the_command_that_carries_it_out(
     there: Any, peer: Any, made: Any
 ) -> None:
