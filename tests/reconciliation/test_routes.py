@@ -95,6 +95,21 @@ async def test_nothing_is_changed_without_a_plan_and_a_plan_serves_once(api: htt
     assert (again.status_code, again.json()["code"]) == (409, "plan_used")
 
 
+async def test_a_plan_of_another_request_or_one_that_is_over_mends_nothing(
+    api: httpx.AsyncClient, app: Any, garden: Garden
+) -> None:
+    payment = await garden.asked()
+    await garden.charge(payment)
+    plan = (await run(api, dry_run="true")).json()["id"]
+    headers = {"Idempotency-Key": "another"}
+    other = await api.post("/v1/reconcile/runs", json={"since": "8d"}, params={"plan": plan}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "plan_for_other")
+    app.state.frames.clock.instant += timedelta(minutes=16)
+    late = await run(api, plan=plan)
+    assert (late.status_code, late.json()["code"]) == (409, "plan_expired")
+    assert (await api.get(f"/v1/payments/{payment.id}")).json()["state"] == "submitted"
+
+
 async def test_a_plan_that_was_interrupted_is_carried_on_by_the_same_plan(
     api: httpx.AsyncClient, app: Any, garden: Garden, settings: Settings
 ) -> None:
@@ -137,6 +152,8 @@ async def test_the_same_key_gives_the_stored_answer_and_a_plan_by_its_id_alone_i
     assert second.headers["idempotency-replayed"] == "true"
     [mended] = first.json()["differences"]
     assert (mended["fix"], mended["outcome"]) == ("ask_again", "mended")
+    [told] = (await api.get("/v1/events", params={"type": "reconciliation.asked_again"})).json()["items"]
+    assert told["aggregate_id"] == mended["name"]
     [audited] = (await api.get("/v1/audit", params={"limit": 1})).json()["items"]
     assert audited["operation"] == "reconcile.run"
 

@@ -199,6 +199,21 @@ async def test_an_intent_that_nobody_came_to_pay_is_no_charge_and_one_of_the_das
     assert [charge.key for charge in await stripe.provider.list_charges(NOW)] == ["pi_3"]
 
 
+async def test_what_was_made_in_the_dashboard_is_found_by_its_own_id() -> None:
+    made = {
+        "id": "re_1", "object": "refund", "status": "succeeded", "amount": 400, "currency": "usd", "created": AT,
+        "payment_intent": "pi_1", "reason": None, "metadata": {},
+    }  # fmt: skip
+    stripe = Stripe({"GET refunds": page(made), "GET payment_intents": page(intent(metadata={}))})
+    refund = await stripe.provider.retrieve_refund_by_key("re_1")
+    assert refund is not None
+    assert (refund.ref, refund.key, refund.charge_ref) == ("re_1", "re_1", "pi_1")
+    charge = await stripe.provider.retrieve_charge_by_key("pi_1")
+    assert charge is not None
+    assert charge.ref == "pi_1"
+    assert await stripe.provider.retrieve_refund_by_key("re_2") is None
+
+
 async def test_lists_come_newest_first_and_are_given_oldest_first_within_a_second_too() -> None:
     listed = [intent(id=f"pi_{one}", metadata={"rtp_key": f"k{one}"}) for one in (3, 2, 1)]
     stripe = Stripe({"GET payment_intents": page(*listed)})

@@ -11,6 +11,7 @@ from rtp.operations import Page
 from rtp.reconciliation import aside_repository as repository
 from rtp.reconciliation.errors import AsideClosed, AsideNotFound
 from rtp.reconciliation.schemas import Aside, AsideState, CloseAside
+from rtp.webhooks import received
 
 
 async def show(frame: Frame, key: str) -> Aside:
@@ -37,6 +38,7 @@ async def close(frame: Frame, key: str, request: CloseAside) -> Aside:
     after = await repository.change(
         frame, _id_of(key), closed_at=frame.now, closed_by=frame.principal.id, reason=request.reason
     )
+    await received.dismiss(frame, before.provider, before.key, f"closed by {frame.principal.name}: {request.reason}")
     frame.record("reconciliation.closed", after.id, after.version, before=before, after=after, reason=request.reason)
     return after
 

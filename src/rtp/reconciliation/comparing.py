@@ -89,8 +89,8 @@ class Comparison:
         theirs = facts(told)
         names = [found.key] if found.noun != "dispute" else [theirs.ref if theirs else _ref(found)]
         ours = (await repository.named(frame, found.noun, self.name, names)).get(names[0])
-        if theirs is not None and found.noun == "dispute":
-            [theirs] = await self._known(frame, [theirs])
+        if theirs is not None:
+            [theirs] = await self._known(frame, found.noun, [theirs])
         return policy.JUDGES[found.noun](ours, theirs) if policy.quiet(ours, theirs, self.until) else None
 
     async def _compare(self, noun: Noun, theirs: Sequence[Theirs]) -> None:
@@ -101,7 +101,7 @@ class Comparison:
             names = [one.ref if noun == "dispute" else one.key for one in some]
             async with self.reading() as frame:
                 ours = await repository.named(frame, noun, self.name, names)
-                listed = await self._known(frame, some) if noun == "dispute" else some
+                listed = await self._known(frame, noun, some)
             pairs = zip(names, listed, strict=True)
             self._keep(
                 judge(ours.get(name), one) for name, one in pairs if policy.quiet(ours.get(name), one, self.until)
@@ -112,13 +112,19 @@ class Comparison:
                 rows = await repository.after(
                     frame, noun, self.name, since=self.since, until=self.until, after=last, limit=SET
                 )
-            missing = [one for one in rows if (one.ref if noun == "dispute" else one.name) not in seen]
+            missing = [one for one in rows if (one.ref if noun == "dispute" else one.key) not in seen]
             self._keep(judge(one, None) for one in missing if policy.quiet(one, None, self.until))
             if len(rows) < SET:
                 return
             last = rows[-1].name
 
-    async def _known(self, frame: Frame, some: Sequence[Theirs]) -> list[Theirs]:
+    async def _known(self, frame: Frame, noun: Noun, some: Sequence[Theirs]) -> list[Theirs]:
+        """Mark what is about payments of ours, as far as it matters for what is proposed."""
+        if noun == "charge":
+            return list(some)
+        if noun == "refund":
+            left = await repository.refundable_among(frame, self.name, [one.charge_ref for one in some])
+            return [structs.replace(one, known=policy.fits(left.get(one.charge_ref), one.amount)) for one in some]
         keys = await repository.payments_among(frame, self.name, [one.key for one in some])
         return [structs.replace(one, known=one.key in keys) for one in some]
 
@@ -141,7 +147,10 @@ def _charge(one: ProviderCharge) -> Theirs:
 
 
 def _refund(one: ProviderRefund) -> Theirs:
-    return Theirs(ref=one.ref, key=one.key, state=one.state, amount=one.amount, created_at=one.created_at)
+    return Theirs(
+        ref=one.ref, key=one.key, state=one.state, amount=one.amount, created_at=one.created_at,
+        charge_ref=one.charge_ref,
+    )  # fmt: skip
 
 
 def _dispute(one: ProviderDispute) -> Theirs:

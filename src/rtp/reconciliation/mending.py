@@ -15,9 +15,10 @@ from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderRefund
 from rtp.reconciliation import policy, repository
 from rtp.reconciliation.comparing import Comparison, Opening
 from rtp.reconciliation.schemas import Difference
+from rtp.refunds import adopting, settling
 from rtp.refunds import service as refunds
-from rtp.refunds import settling
 from rtp.refunds.errors import RefundNotFound
+from rtp.webhooks import received
 
 Told = ProviderCharge | ProviderRefund | ProviderDispute | None
 FROM_NOW_ON = 0
@@ -60,6 +61,12 @@ async def _carry_out(frame: Frame, provider: str, found: Difference, told: Told)
     if isinstance(told, ProviderCharge):
         await payments.submit(frame, found.key)
         state: str = (await payments.settle(frame, found.key, told)).state
+    elif isinstance(told, ProviderRefund) and found.fix == "take":
+        payment = await repository.payment_of(frame, provider, told.charge_ref)
+        assert payment is not None  # else it would not be proposed any more
+        taken = await adopting.take_in(frame, payment, told)
+        await received.match(frame, provider, told.key)
+        return structs.replace(found, outcome="mended", note=f"it is here as {taken.id} now")
     elif isinstance(told, ProviderRefund):
         await settling.submit(frame, found.key)
         state = (await settling.settle(frame, found.key, told)).state

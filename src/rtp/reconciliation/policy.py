@@ -35,6 +35,12 @@ class Ours(Struct, frozen=True, kw_only=True):
     touched_at: datetime
     busy: bool = False
     fee: Money | None = None
+    provider_key: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key under which the provider has it: our id, but for what was made there and taken in."""
+        return self.provider_key or self.name
 
     @property
     def facts(self) -> Facts:
@@ -43,7 +49,10 @@ class Ours(Struct, frozen=True, kw_only=True):
 
 
 class Theirs(Struct, frozen=True, kw_only=True):
-    """A charge, refund or dispute as the provider has it; `key` is ours, `known` whether it names something of ours."""
+    """A charge, refund or dispute as the provider has it; `key` is ours.
+
+    `known` is whether it is about a payment of ours, and for a refund that as much is left of it.
+    """
 
     ref: str
     key: str
@@ -52,6 +61,7 @@ class Theirs(Struct, frozen=True, kw_only=True):
     created_at: datetime
     known: bool = False
     fee: Money | None = None
+    charge_ref: str = ""
 
     @property
     def facts(self) -> Facts:
@@ -64,6 +74,11 @@ def quiet(ours: Ours | None, theirs: Theirs | None, until: datetime) -> bool:
     if ours is not None and (ours.busy or ours.touched_at >= until):
         return False
     return theirs is None or theirs.created_at < until
+
+
+def fits(left: Money | None, amount: Money) -> bool:
+    """Whether so much is left of a payment, if there is one."""
+    return left is not None and left.currency == amount.currency and amount <= left
 
 
 def charge(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
@@ -79,7 +94,12 @@ def charge(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
 
 
 def refund(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
-    """Where our refund and the provider's part."""
+    """Where our refund and the provider's part.
+
+    Only what the provider has paid is taken in: what is pending would be asked for again, under our key.
+    """
+    if ours is None and theirs is not None and theirs.known and theirs.state == "succeeded":
+        return _differs("refund", "missing_here", None, theirs, "take")
     if ours is None or theirs is None:
         return _one_sided("refund", ours, theirs, REFUND_OPEN)
     if (other := _contents("refund", ours, theirs)) is not None:

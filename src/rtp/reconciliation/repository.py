@@ -30,7 +30,8 @@ _COLUMNS: dict[Noun, str] = {
     """,
     "refund": """
         SELECT r.id, r.state, r.amount, r.currency, coalesce(r.provider_ref, '') AS ref,
-            coalesce(r.settled_at, r.decided_at, r.created_at) AS touched_at
+            coalesce(r.settled_at, r.decided_at, r.created_at) AS touched_at,
+            coalesce(r.provider_key, '') AS provider_key
         FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.provider = :provider
     """,
     "dispute": """
@@ -65,10 +66,12 @@ async def named(frame: Frame, noun: Noun, provider: str, names: Sequence[str]) -
         rows = await frame.all(text(query), {"provider": provider, "names": list(names)})
     else:
         wanted = [parsed for name in names if (parsed := _parsed(PREFIX[noun], name))]
-        query = f"{_COLUMNS[noun]} AND {alias}.id = ANY(:names)"
-        rows = await frame.all(text(query), {"provider": provider, "names": wanted})
+        adopted = " OR r.provider_key = ANY(:keys)" if noun == "refund" else ""
+        query = f"{_COLUMNS[noun]} AND ({alias}.id = ANY(:names){adopted})"
+        given = {"provider": provider, "names": wanted} | ({"keys": list(names)} if adopted else {})
+        rows = await frame.all(text(query), given)
     found = await _busy(frame, noun, rows)
-    return {one.ref if noun == "dispute" else one.name: one for one in found}
+    return {one.ref if noun == "dispute" else one.key: one for one in found}
 
 
 async def after(
@@ -92,7 +95,7 @@ async def _busy(frame: Frame, noun: Noun, rows: Sequence[Row[Any]]) -> list[Ours
         return found
     argument, jobs = _JOBS[noun]
     names = [one.name for one in found]
-    abouts = [ids.show("pay", row.payment_id) for row in rows] if noun == "dispute" else names
+    abouts = [ids.show("pay", row.payment_id) for row in rows] if noun == "dispute" else [one.key for one in found]
     given = {"argument": argument, "jobs": jobs, "names": names, "abouts": abouts}
     busy = {row.name for row in await frame.all(_BUSY, given)}
     return [msgspec.structs.replace(one, busy=True) if one.name in busy else one for one in found]
@@ -105,6 +108,25 @@ async def payments_among(frame: Frame, provider: str, keys: Iterable[str]) -> se
     return {ids.show("pay", row.id) for row in await frame.all(query, {"provider": provider, "ids": wanted})}
 
 
+async def refundable_among(frame: Frame, provider: str, charge_refs: Iterable[str]) -> dict[str, Money]:
+    """What is left to refund of the captured payments behind these charges of a provider."""
+    query = text(
+        """
+        SELECT provider_ref, greatest(0, captured - refunds_held - disputes_lost) AS amount, currency FROM payments
+        WHERE provider = :provider AND provider_ref = ANY(:refs) AND state = 'succeeded'
+        """
+    )
+    rows = await frame.all(query, {"provider": provider, "refs": list(charge_refs)})
+    return {row.provider_ref: Money(row.amount, row.currency) for row in rows}
+
+
+async def payment_of(frame: Frame, provider: str, charge_ref: str) -> str | None:
+    """Our id of the captured payment behind a charge of a provider."""
+    query = text("SELECT id FROM payments WHERE provider = :provider AND provider_ref = :ref AND state = 'succeeded'")
+    row = await frame.first(query, {"provider": provider, "ref": charge_ref})
+    return None if row is None else ids.show("pay", row.id)
+
+
 def _to_ours(noun: Noun, row: Row[Any]) -> Ours:
     return Ours(
         name=ids.show(PREFIX[noun], row.id),
@@ -113,6 +135,7 @@ def _to_ours(noun: Noun, row: Row[Any]) -> Ours:
         ref=row.ref,
         touched_at=row.touched_at,
         fee=Money(row.fee, row.currency) if noun == "dispute" else None,
+        provider_key=row.provider_key if noun == "refund" else "",
     )
 
 

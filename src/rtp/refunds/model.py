@@ -58,6 +58,7 @@ refunds = Table(
     ),
     Column("revoke_access", Boolean, nullable=False, server_default=text("false")),
     Column("policy_version", Integer, nullable=False, server_default="0"),
+    Column("provider_key", Text),
     CheckConstraint("tax BETWEEN 0 AND amount", name="tax"),
     CheckConstraint("approved_by <> issued_by", name="second_person"),
     CheckConstraint(
@@ -71,6 +72,7 @@ refunds = Table(
     Index("ix_refunds_state_id", "state", "id"),
     Index("ix_refunds_provider_ref", "provider_ref"),
     Index("ix_refunds_issued_by_created_at", "issued_by", "created_at"),
+    Index("uq_refunds_provider_key", "provider_key", unique=True, postgresql_where=text("provider_key IS NOT NULL")),
     Index("uq_refunds_retry_of", "retry_of", unique=True, postgresql_where=LET_GO),
 )
 

@@ -55,6 +55,12 @@ async def retried(frame: Frame, refund_id: UUID, states: Sequence[RefundState]) 
     return None if row is None else to_refund(row)
 
 
+async def of_provider_key(frame: Frame, key: str) -> Refund | None:
+    """The refund that was made at the provider, by the key that it has there."""
+    row = await frame.first(select(refunds).where(refunds.c.provider_key == key))
+    return None if row is None else to_refund(row)
+
+
 async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, values: Mapping[str, Any]) -> Refund:
     """Insert a refund."""
     row = {

@@ -165,7 +165,7 @@ async def _refund_there_only(garden: Garden) -> Planted:
     made = await garden.provider.refund(
         garden.key("rfd"), payment.provider_ref or "", Money(500, "USD"), "requested_by_customer"
     )
-    return "refund", "missing_here", "set_aside", made.ref
+    return "refund", "missing_here", "take", made.ref
 
 
 async def _refund_here_only(garden: Garden) -> Planted:

@@ -112,6 +112,23 @@ async def retry(frame: Frame, key: str) -> Received:
     return after
 
 
+async def match(frame: Frame, provider: str, about: str) -> int:
+    """Process the events again that told of what only the provider had, now that it is here; how many."""
+    waiting = await repository.unmatched(frame, provider, about)
+    for one in waiting:
+        await retry(frame, one.id)
+    return len(waiting)
+
+
+async def dismiss(frame: Frame, provider: str, about: str, why: str) -> int:
+    """Let the events rest that tell of what only the provider has, as a person has seen to it; how many."""
+    waiting = await repository.unmatched(frame, provider, about)
+    for before in waiting:
+        after = await _change(frame, before, state="ignored", outcome=why)
+        frame.record("webhook.dismissed", after.id, after.version, before=before, after=after)
+    return len(waiting)
+
+
 async def show(frame: Frame, key: str) -> ReceivedDetail:
     """A received event with its body; `key` is our id of it, or the provider's.
 

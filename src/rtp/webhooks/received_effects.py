@@ -16,9 +16,10 @@ from rtp.kit.money import Money
 from rtp.payments import service as payments
 from rtp.payments.errors import PaymentNotFound
 from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderEvent, ProviderRefund
+from rtp.refunds import adopting, settling
 from rtp.refunds import service as refunds
-from rtp.refunds import settling
 from rtp.refunds.errors import RefundNotFound
+from rtp.refunds.schemas import Refund
 from rtp.webhooks import received_policy as policy
 from rtp.webhooks.errors import WebhookContradicts, WebhookObjectNotKnown
 
@@ -72,16 +73,23 @@ async def charge(frame: Frame, told: Told) -> str:
 
 async def refund(frame: Frame, told: Told) -> str:
     """Settle the refund with the provider's own; what came of it, in words."""
-    try:
-        mine = await refunds.find(frame, told.event.subject.key, lock=True)
-    except RefundNotFound as error:
-        raise _not_known(told, "refund") from error
+    mine = await _refund_of(frame, told)
     provider = (await payments.find(frame, mine.payment_id)).provider
     ours = Ours(id=mine.id, provider=provider, state=mine.state, amount=mine.amount, ref=mine.provider_ref)
     news = _news(told, ours, ProviderRefund)
     if news is None:
         return f"nothing new: the refund was {mine.state}"
     return f"refund {(await settling.settle(frame, mine.id, news)).state}"
+
+
+async def _refund_of(frame: Frame, told: Told) -> Refund:
+    """Our refund by its id, or what was made at the provider and taken in by the key that it has there."""
+    try:
+        return await refunds.find(frame, told.event.subject.key, lock=True)
+    except RefundNotFound as error:
+        if (taken_in := await adopting.known(frame, told.event.subject.key)) is None:
+            raise _not_known(told, "refund") from error
+        return taken_in
 
 
 async def dispute(frame: Frame, told: Told) -> str:

@@ -55,6 +55,14 @@ async def of_event(frame: Frame, event_id: str, provider: str = "") -> list[Rece
     return [_to_received(row) for row in await frame.all(query.order_by(received.c.id))]
 
 
+async def unmatched(frame: Frame, provider: str, about: str) -> list[Received]:
+    """The events about something that only this provider has, held for this transaction."""
+    query = select(*_COLUMNS).where(
+        received.c.provider == provider, received.c.about == about, received.c.state == "unmatched"
+    )
+    return [_to_received(row) for row in await frame.all(query.order_by(received.c.id).with_for_update())]
+
+
 async def find(frame: Frame, received_id: UUID) -> ReceivedDetail | None:
     """The event with what came over the wire, as it may be seen."""
     row = await frame.first(select(received).where(received.c.id == received_id))

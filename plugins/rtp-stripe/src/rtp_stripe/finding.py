@@ -99,7 +99,8 @@ async def _refunds(calls: Calls, since: float) -> list[Fields]:
 
 
 def _key(thing: Fields) -> str:
-    return str((thing.get("metadata") or {}).get(objects.KEY, ""))
+    """Ours, or its own id of what was made in the Dashboard, as `objects` has it."""
+    return str((thing.get("metadata") or {}).get(objects.KEY) or thing["id"])
 
 
 def _made_at(key: str) -> float | None:

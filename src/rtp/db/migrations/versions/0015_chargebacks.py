@@ -67,9 +67,15 @@ ALTER TABLE webhooks_received ADD CONSTRAINT ck_webhooks_received_state
 ALTER TABLE webhooks_received VALIDATE CONSTRAINT ck_webhooks_received_state;
 """
 
+TAKEN_IN = """
+ALTER TABLE refunds ADD COLUMN provider_key text;
+CREATE UNIQUE INDEX uq_refunds_provider_key ON refunds (provider_key) WHERE provider_key IS NOT NULL;
+"""
+
 
 def upgrade() -> None:
     """Let no line give back more than was sold of it, by refunds or by lost disputes; keep what a dispute costs, how a
-    difference that was set aside was closed, and which events are about what only the provider has.
+    difference that was set aside was closed, which events are about what only the provider has, and under which key
+    the provider knows a refund that was made there.
     """
-    run(LINES + FILLED + CAPS + FEES + ASIDE + UNMATCHED)
+    run(LINES + FILLED + CAPS + FEES + ASIDE + UNMATCHED + TAKEN_IN)

@@ -1,0 +1,40 @@
+"""When a pair of records may be judged at all. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rtp.kit.money import Money
+from rtp.reconciliation.policy import Ours, Theirs, quiet
+
+UNTIL = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+BEFORE = UNTIL - timedelta(seconds=1)
+
+
+def ours(touched_at: datetime, *, busy: bool = False) -> Ours:
+    return Ours(name="pay_1", state="succeeded", amount=Money(1, "USD"), ref="ch", touched_at=touched_at, busy=busy)
+
+
+def theirs(created_at: datetime) -> Theirs:
+    return Theirs(ref="ch", key="pay_1", state="succeeded", amount=Money(1, "USD"), created_at=created_at)
+
+
+@pytest.mark.parametrize(
+    "mine, other, judged",
+    [
+        (ours(BEFORE), theirs(BEFORE), True),
+        (ours(UNTIL), theirs(BEFORE), False),
+        (ours(BEFORE), theirs(UNTIL), False),
+        (ours(BEFORE, busy=True), theirs(BEFORE), False),
+        (None, theirs(BEFORE), True),
+        (None, theirs(UNTIL), False),
+        (ours(BEFORE), None, True),
+        (ours(UNTIL), None, False),
+    ],
+)
+def test_a_pair_is_judged_when_neither_side_moved_since_the_instant(
+    mine: Ours | None, other: Theirs | None, judged: bool
+) -> None:
+    assert quiet(mine, other, UNTIL) is judged
