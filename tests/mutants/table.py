@@ -484,5 +484,49 @@ MUTANTS: list[Mutant] = [
         new="if False:",
         test="tests/reconciliation/test_routes.py::test_nothing_is_changed_without_a_plan_and_a_plan_serves_once",
     ),
+    Mutant(
+        name="a-webhook-that-had-no-effect-yet-is-forgotten",
+        file="src/rtp/webhooks/received_repository.py",
+        old='received.c.state.in_(["processed", "ignored"]), received.c.id',
+        new="received.c.id",
+        test="tests/webhooks/test_retention.py::test_what_has_not_had_its_effect_is_kept_however_old_it_is",
+    ),
+    Mutant(
+        name="a-delivery-under-way-is-forgotten",
+        file="src/rtp/webhooks/deliveries_repository.py",
+        old='deliveries.c.state != "pending", deliveries.c.id <',
+        new="deliveries.c.id <",
+        test="tests/webhooks/test_retention.py::test_deliveries_go_after_their_own_setting_and_what_is_pending_stays",
+    ),
+    Mutant(
+        name="a-quarter-is-dropped-before-all-of-it-is-old",
+        file="src/rtp/db/partitions.py",
+        old="if match is None or _next(datetime(int(match[1]), int(match[2]) * 3 - 2, 1, tzinfo=UTC)) > before:",
+        new="if match is None or datetime(int(match[1]), int(match[2]) * 3 - 2, 1, tzinfo=UTC) > before:",
+        test="tests/telemetry/test_history_ends.py"
+        "::test_a_quarter_goes_when_its_last_request_is_too_old_and_not_a_day_before",
+    ),
+    Mutant(
+        name="a-broken-ledger-heals-by-growing-old",
+        file="src/rtp/invariants/policy.py",
+        old='if state != "ok" or whole_at is None',
+        new="if whole_at is None",
+        test="tests/invariants/test_reach.py::test_what_is_broken_does_not_heal_by_growing_old",
+    ),
+    Mutant(
+        name="a-look-at-what-is-new-leaves-out-what-it-belongs-to",
+        file="src/rtp/ledger/rules.py",
+        old="WHERE source IN (SELECT source FROM ledger WHERE id >= :since)",
+        new="WHERE id >= :since",
+        test="tests/invariants/test_reach.py"
+        "::test_a_new_entry_that_breaks_something_old_is_found_by_a_look_at_what_is_new",
+    ),
+    Mutant(
+        name="money-takes-fields-that-it-does-not-know",
+        file="src/rtp/kit/money.py",
+        old="class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):",
+        new="class Money(msgspec.Struct, frozen=True):",
+        test="tests/server/test_bodies.py::test_no_type_that_a_body_is_made_of_takes_a_field_that_it_does_not_know",
+    ),
 ]
 """The first is the share that runs on every change."""
