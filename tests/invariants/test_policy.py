@@ -46,6 +46,7 @@ def found(mine: Ours | None, other: Theirs | None) -> list[str]:
         (ours(), theirs("pending"), ["succeeded here, pending there"]),
         (ours(amount=999), theirs(), ["9.99 USD here, 10.00 USD there"]),
         (ours("submitted", amount=0, settled=None), theirs("authorized", amount=0), []),
+        (ours(), theirs("authorized", amount=0), ["10.00 USD here, 0.00 USD there"]),
     ],
 )
 def test_a_difference_is_told_in_words(mine: Ours | None, other: Theirs | None, wanted: list[str]) -> None:
@@ -59,6 +60,7 @@ def test_a_difference_is_told_in_words(mine: Ours | None, other: Theirs | None, 
         (ours("submitted", hours=0.1, settled=None), theirs(hours=0.1)),
         (ours(settled=0.1), theirs("pending")),
         (ours(hours=48.5, settled=48.2), None),
+        (ours(hours=47.9, settled=47.9), None),
     ],
 )
 def test_what_the_other_side_may_not_have_yet_or_no_longer_shows_is_not_judged(
