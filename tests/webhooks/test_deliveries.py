@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -201,6 +202,62 @@ async def test_a_rotated_secret_signs_beside_the_old_one_until_the_overlap_ends(
         else:
             with pytest.raises(signing.Forged):
                 signing.verify([made.secret], request.headers, request.body, clock.now())
+
+
+async def test_a_secret_that_signs_no_more_is_not_kept_either(post: Post, receiver: Receiver) -> None:
+    async def kept() -> int:
+        async with post.frames.database.reading() as connection:
+            return int((await connection.execute(text("SELECT count(*) FROM webhooks_secrets"))).scalar_one())
+
+    made = await post.endpoint(receiver.url)
+    await post.write(endpoints.rotate, made.id, RotateSecret(overlap=24))
+    assert await kept() == 2
+    await post.write(endpoints.rotate, made.id, RotateSecret(overlap=0))
+    assert await kept() == 1, "a leaked one is to be gone at once"
+    await post.write(endpoints.delete, made.id)
+    assert await kept() == 0
+
+
+async def test_plain_http_to_this_machine_that_dev_allowed_is_not_sent_elsewhere(
+    post: Post, receiver: Receiver
+) -> None:
+    await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    post.frames.premises = replace(post.frames.premises, environment="prod")
+    await post.relay()
+    await post.send()
+    [delivery] = await post.deliveries()
+    assert (delivery["last_error"], receiver.connections) == ("refused: only https goes out", 0)
+
+
+async def test_what_a_receiver_answers_is_kept_as_text_that_does_nothing(post: Post, receiver: Receiver) -> None:
+    receiver.says(200, b"\x1b[31mred\x00")
+    await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    await post.send()
+    [delivery] = await post.deliveries()
+    [tried] = (await post.get(f"webhooks/deliveries/{delivery['id']}"))["log"]
+    assert tried["answer"] == "\\x1b[31mred\\x00"
+
+
+async def test_what_was_brought_is_forgotten_after_thirty_days_and_what_still_waits_is_not(
+    post: Post, receiver: Receiver, clock: FixedClock
+) -> None:
+    await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    await post.send()
+    receiver.says(500)
+    await post.happen("user.updated")
+    await post.relay()
+    await post.send()
+    clock.instant = datetime.now(UTC) + timedelta(days=29)  # ids take the real clock
+    await sent_jobs.sweep(post.context())
+    assert [one["state"] for one in await post.deliveries()] == ["succeeded", "pending"]
+    clock.instant += timedelta(days=2)
+    await sent_jobs.sweep(post.context())
+    assert [one["state"] for one in await post.deliveries()] == ["pending"]
 
 
 async def test_v1a_is_checked_with_the_public_key_alone(post: Post, receiver: Receiver, clock: FixedClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rtp.db.frames import Frames
 from rtp.kit import signing
 from rtp.kit.clock import FixedClock
-from rtp.webhooks import endpoints, listening, resending, sent_jobs
+from rtp.webhooks import deliveries, endpoints, listening, resending, sent_jobs
 from rtp.webhooks.errors import (
     WebhookEndpointDisabled,
     WebhookEventNotFound,
@@ -20,6 +20,7 @@ from rtp.webhooks.errors import (
     WebhookResendUnclear,
 )
 from rtp.webhooks.schemas import CreatedEndpoint, CreateEndpoint, ReportTried, Resend, Tried
+from rtp.webhooks.sending import Answered
 from tests.webhooks.receivers import Receiver, receiving
 from tests.webhooks.sent import Post
 
@@ -79,6 +80,35 @@ async def test_a_resend_takes_the_place_of_the_attempt_that_was_to_come(
     assert len(receiver.requests) == 2
     [delivery] = await post.deliveries()
     assert (delivery["state"], delivery["attempts"]) == ("succeeded", 2)
+
+
+async def test_an_attempt_under_way_when_a_message_is_sent_again_is_not_taken_for_the_new_one(
+    post: Post, receiver: Receiver
+) -> None:
+    await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    [delivery] = await post.deliveries()
+    await post.write(resending.resend, Resend(delivery=delivery["id"]))
+    late = await post.write(deliveries.take_in, delivery["id"], 1, 1, Answered(200, 5))
+    assert late is None
+    assert await post.send() == 2, "the job of the round before does nothing"
+    assert len(receiver.requests) == 1
+    [delivery] = await post.deliveries()
+    assert (delivery["state"], delivery["round"], delivery["attempts"]) == ("succeeded", 2, 1)
+
+
+async def test_nothing_is_sent_again_to_an_endpoint_that_is_disabled(post: Post, receiver: Receiver) -> None:
+    made = await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    await post.send()
+    [delivery] = await post.deliveries()
+    await post.write(endpoints.disable, made.id)
+    for given in (Resend(delivery=delivery["id"]), Resend(event=delivery["event_id"], endpoint=made.id)):
+        with pytest.raises(WebhookEndpointDisabled):
+            await post.write(resending.resend, given)
+    assert [one["state"] for one in await post.deliveries()] == ["succeeded"]
 
 
 async def test_an_event_goes_again_to_who_had_it_and_to_who_wants_it_now(post: Post, receiver: Receiver) -> None:

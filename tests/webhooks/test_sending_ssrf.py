@@ -128,7 +128,8 @@ async def test_a_redirect_is_not_followed_and_is_no_success(status: int) -> None
 
 
 @pytest.mark.parametrize(
-    "status,taken", [(200, True), (204, True), (299, True), (199, False), (304, False), (410, False), (500, False)]
+    "status,taken",
+    [(200, True), (204, True), (299, True), (199, False), (300, False), (304, False), (410, False), (500, False)],
 )
 async def test_only_2xx_says_that_a_message_was_taken(status: int, taken: bool) -> None:
     async with receiving() as receiver:
