@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,6 +72,21 @@ async def test_nothing_in_the_window_is_unknown_and_has_no_figures(api: httpx.As
     found = (await judged(api, ANSWERS | {"total": {"routes": ["/never"]}}))["objectives"][0]
     assert found["verdict"] == "unknown"
     assert (found["sli"], found["burn"], found["exact"]) == (None, None, {"sli": None, "burn": None})
+    assert found["why"].endswith("; there is no history")
+
+
+async def test_a_window_that_the_history_does_not_fill_is_judged_and_says_so(
+    api: httpx.AsyncClient, frames: Frames
+) -> None:
+    await fill(frames, "/t/a", 200, 20, age=1800)  # before the first request of ours, which is in the history, too
+    part = (await judged(api, ANSWERS))["objectives"][0]
+    assert (part["verdict"], part["total"]) == ("met", 20)
+    said = re.search(r"; the history begins only at (.+) UTC$", part["why"])
+    assert said is not None, part["why"]
+    begins = datetime.strptime(said[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    assert timedelta(minutes=29) < datetime.now(UTC) - begins < timedelta(minutes=33)
+    filled = (await judged(api, ANSWERS, window_seconds=900))["objectives"][0]
+    assert "history" not in filled["why"]
 
 
 async def test_a_shorter_window_takes_its_part_of_the_period_s_budget(api: httpx.AsyncClient, frames: Frames) -> None:

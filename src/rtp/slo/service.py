@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from rtp.db.frame import Frame
@@ -30,7 +30,8 @@ def validate(asked: AskValidation) -> Validation:
 
 async def report(frame: Frame, asked: AskReport) -> SloReport:
     """Judge every objective over its window until now."""
-    judged = [await _judge(frame, asked, objective) for objective in asked.objectives]
+    begins = await telemetry.begins(frame)
+    judged = [await _judge(frame, asked, objective, begins) for objective in asked.objectives]
     verdicts = [one.verdict for one in judged]
     return SloReport(
         verdict=policy.worst(verdicts),
@@ -42,7 +43,7 @@ async def report(frame: Frame, asked: AskReport) -> SloReport:
     )
 
 
-async def _judge(frame: Frame, asked: AskReport, objective: Objective) -> Judgement:
+async def _judge(frame: Frame, asked: AskReport, objective: Objective, begins: datetime | None) -> Judgement:
     period = objective.window_seconds
     seconds = asked.window_seconds or period
     since = frame.now - timedelta(seconds=seconds)
@@ -60,7 +61,7 @@ async def _judge(frame: Frame, asked: AskReport, objective: Objective) -> Judgem
         slo=objective.slo,
         objective=objective.objective,
         verdict=verdict,
-        why=_why(verdict, good, counts.total, objective.target, least),
+        why=_why(verdict, good, counts.total, objective.target, least) + _missing(begins, since),
         target=objective.target,
         sli=None if measured is None else policy.shown_share(measured, target),
         wilson=[f"{bound:.6f}" for bound in policy.wilson(good, counts.total)],
@@ -85,6 +86,13 @@ def _why(verdict: str, good: int, total: int, target: str, least: int) -> str:
     if verdict == "unknown":
         return f"{total:,} events in the window, {least:,} are wanted for a verdict"
     return f"{good:,} of {total:,} events were good, {policy.shown(100 * Fraction(target), 6)} % are promised"
+
+
+def _missing(begins: datetime | None, since: datetime) -> str:
+    """What a window lacks at its beginning: the instance is younger, or its history did not go on for so long."""
+    if begins is None:
+        return "; there is no history"
+    return f"; the history begins only at {begins:%Y-%m-%d %H:%M} UTC" if begins > since else ""
 
 
 def _text(value: Fraction | None) -> str | None:

@@ -51,6 +51,12 @@ async def count(frame: Frame, since: datetime, until: datetime, wider: Selection
     return Counts(total=row.total, narrower=row.narrower)
 
 
+async def begins(frame: Frame) -> datetime | None:
+    """When the oldest request ended; by the key, which goes by time and is read from one end."""
+    row = await frame.first(select(requests.c.at).order_by(requests.c.id).limit(1))
+    return None if row is None else row.at
+
+
 def _holds(selection: Selection) -> ColumnElement[bool]:
     parts: list[ColumnElement[bool]] = [true()]
     if selection.routes:

@@ -22,3 +22,8 @@ async def store(database: Database, rows: Sequence[tuple[UUID, RequestRecord]]) 
 async def count(frame: Frame, since: datetime, until: datetime, wider: Selection, narrower: Selection) -> Counts:
     """Count the requests that ended from `since` until before `until`, and how many of them are narrower, too."""
     return await repository.count(frame, since, until, wider, narrower)
+
+
+async def begins(frame: Frame) -> datetime | None:
+    """When the oldest request ended that is still kept; None when there is none."""
+    return await repository.begins(frame)
