@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from rtp.db.frame import Frame
+from rtp.db.partitions import lowest_id
 from rtp.db.records import events
 from rtp.kit import ids
 from rtp.webhooks.endpoints_repository import to_endpoint
@@ -54,9 +55,9 @@ async def oldest_missed(frame: Frame, endpoint_id: UUID, since: datetime) -> dat
         .where(
             deliveries.c.endpoint_id == endpoint_id,
             deliveries.c.state.in_(["failed", "canceled"]),
-            deliveries.c.created_at >= since,
+            deliveries.c.id >= lowest_id(since),
         )
-        .order_by(deliveries.c.created_at, deliveries.c.id)
+        .order_by(deliveries.c.id)  # from one end of the index, as an endpoint may have very many
         .limit(1)
     )
     row = await frame.first(query)
