@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from rtp.disputes import answering
+from rtp.kit import trace
 from rtp.kit.money import Money
 from rtp.payments.errors import ProviderOther, ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
+from rtp.permissions import LOCAL_OWNER
 from rtp.sandbox.schemas import Control
 from rtp.testing import money, relay
 from rtp_server import work
@@ -136,6 +139,15 @@ async def test_an_answer_that_the_provider_refuses_can_be_given_anew(desk: Objec
     refused = await desk.read(f"disputes/{key}")
     assert (refused["answer_state"], refused["state"]) == ("refused", "needs_response")
     assert "the dispute is lost" in refused["answer_error"]
+    assert [one["id"] for one in (await desk.read("today"))["disputes"]] == [key], "somebody has to answer still"
+    kinds = [event["type"] for event in (await desk.read("events", aggregate=key))["items"]]
+    assert kinds == ["dispute.answer_refused", "dispute.answer_queued", "dispute.opened"]
+    await desk.do(f"disputes/{key}/accept")
+    async with desk.frames.reading(operation="t", principal=LOCAL_OWNER, trace=trace.start()) as frame:
+        assert await answering.asked(frame, key, 1) is None, "another answer took its place"
+        assert await answering.asked(frame, key, 2) is not None
+    locks = await desk.sql("SELECT lock FROM procrastinate_jobs WHERE task_name = 'disputes.answer'")
+    assert {row.lock for row in locks} == {key}, "one answer to a dispute at a time"
     await desk.tell()
     await desk.work()
     assert (await desk.read(f"disputes/{key}"))["state"] == "lost"
@@ -184,6 +196,14 @@ async def test_evidence_longer_than_a_provider_takes_is_refused_before_it_is_kep
     assert (await desk.read(f"disputes/{key}"))["answer"] == "none"
 
 
+async def test_a_dispute_of_money_that_was_not_taken_yet_waits_for_the_charge(desk: Objections) -> None:
+    payment = await desk.pay((1000, 0))
+    await desk.sql("UPDATE payments SET state = 'submitted', captured = 0, settled_at = NULL")
+    assert await desk.object(payment) == ""
+    [event] = (await desk.read("webhooks/received"))["items"]
+    assert (event["state"], event["error_code"]) == ("failed", "dispute_too_early")
+
+
 async def test_events_that_come_in_the_wrong_order_end_where_the_provider_is(desk: Objections) -> None:
     payment = await desk.pay((1000, 0))
     desk.provider.open_dispute(payment.id)
@@ -208,7 +228,12 @@ async def test_the_morning_page_names_disputes_by_their_deadline(desk: Objection
         "what": "disputes to answer",
         "count": 1,
     }
-    await desk.do(f"disputes/{first}/accept")
+    second = await desk.object(await desk.pay((1000, 0), email=desk.member()))
+    newest = "SELECT max(id::text)::uuid FROM disputes"
+    await desk.sql(f"UPDATE disputes SET due_by = due_by - interval '1 day' WHERE id = ({newest})")
+    assert [one["id"] for one in (await desk.read("today"))["disputes"]] == [second, first]
+    for key in (first, second):
+        await desk.do(f"disputes/{key}/accept")
     assert (await desk.read("today"))["disputes"] == []
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rtp.disputes import evidence
+from rtp.disputes.errors import EvidenceTooLong
+from rtp.disputes.schemas import EVIDENCE_LIMIT
 from rtp_commands.disputes import _parts
 from rtp_commands.errors import Usage
 from tests.disputes.objections import Objections
@@ -30,6 +33,12 @@ async def test_the_pack_tells_of_order_access_terms_and_notes_and_changes_nothin
     assert parts["correspondence"].endswith("Asked how to read the alerts.")
     assert pack["length"] == sum(map(len, parts.values()))
     assert await desk.read(f"disputes/{key}") == before
+
+
+def test_a_pack_may_be_as_long_as_a_provider_takes_and_no_longer() -> None:
+    evidence.hold_limit({"a": "x" * (EVIDENCE_LIMIT - 1), "b": "y"})
+    with pytest.raises(EvidenceTooLong):
+        evidence.hold_limit({"a": "x" * EVIDENCE_LIMIT, "b": "y"})
 
 
 async def test_a_part_that_is_too_long_says_how_much_it_leaves_out(desk: Objections) -> None:

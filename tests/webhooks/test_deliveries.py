@@ -285,6 +285,36 @@ async def test_a_secret_that_another_key_sealed_is_told_in_the_log_and_nothing_i
     assert receiver.requests == []
 
 
+async def test_a_secret_opens_only_for_the_endpoint_that_it_was_sealed_for(post: Post, receiver: Receiver) -> None:
+    await post.endpoint(receiver.url)
+    await post.endpoint(receiver.url, "refund.*")
+    async with post.frames.database.writing() as connection:
+        given = "SELECT sealed FROM webhooks_secrets ORDER BY id LIMIT 1"
+        await connection.execute(text(f"UPDATE webhooks_secrets SET sealed = ({given})"))
+        await connection.commit()
+    await post.happen("refund.succeeded", "rfd_1")
+    await post.relay()
+    await post.send()
+    first, second = sorted(await post.deliveries(), key=lambda one: str(one["last_error"]))
+    assert (first["state"], len(receiver.requests)) == ("succeeded", 1)
+    assert "sealed with another key" in second["last_error"]
+
+
+async def test_an_endpoint_that_is_enabled_gets_what_happens_from_then_on(
+    post: Post, receiver: Receiver, clock: FixedClock
+) -> None:
+    made = await post.endpoint(receiver.url)
+    await post.write(endpoints.disable, made.id)
+    clock.instant += timedelta(minutes=1)
+    await post.happen("user.created", "usr_before")
+    clock.instant += timedelta(minutes=1)
+    await post.write(endpoints.enable, made.id)
+    await post.happen("user.created", "usr_after")
+    await post.relay()
+    assert await post.send() == 1
+    assert json.loads(receiver.requests[0].body)["data"]["id"] == "usr_after"
+
+
 async def test_a_full_endpoint_is_looked_at_again_later_without_an_attempt(
     post: Post, receiver: Receiver, clock: FixedClock
 ) -> None:
