@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
+from rtp.kit.money import Money
 from rtp.payments.ports import ProviderEvent
-from rtp.testing import money
+from rtp.testing import money, webhooks
 from rtp.webhooks import received_jobs
 from tests.disputes.objections import Objections
 
@@ -68,3 +69,30 @@ async def test_twenty_events_of_one_dispute_at_once_open_it_once(desk: Objection
     assert len((await desk.read("disputes"))["items"]) == 1
     assert (await desk.balances())["disputes"] == 10_000
     await desk.books_hold()
+
+
+@pytest.mark.prove("races", sample=True)
+async def test_refunds_that_race_a_lost_dispute_never_take_more_of_a_line_than_is_left(desk: Objections) -> None:
+    """Lines of two rates: the dispute is lost while refunds of both are issued, and then a part of the rest is."""
+    codes: Counter[str] = Counter()
+    for number in range(12):
+        payment = await desk.pay((1000, 0), (1000, 250), email=desk.member())
+        theirs = desk.provider.open_dispute(payment.id, amount=Money(1125, "USD"))
+        lost = webhooks.event(
+            await desk.provider.accept_dispute(f"given-up-{number}", theirs.ref), type="dispute.closed"
+        )
+        asked = [desk.issue(payment, again=True, lines=[{"position": n, "amount": 400}]) for n in (1, 2, 1, 2)]
+        answers, _ = await asyncio.gather(asyncio.gather(*asked), _told(desk, lost))
+        codes.update(answer.json().get("code", "taken") for answer in answers)
+        await desk.work()
+        if left := (await desk.payment(payment))["refundable"]["amount"]:
+            await desk.refunded(payment, amount=min(left, 333))
+        await desk.work()
+    assert codes["taken"]
+    assert set(codes) <= {"taken", "line_exceeded", "refund_exceeds_captured"}
+    await desk.books_hold()
+
+
+async def _told(desk: Objections, event: ProviderEvent) -> None:
+    await desk.post(event)
+    await desk.work()

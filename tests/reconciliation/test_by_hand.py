@@ -142,9 +142,11 @@ async def test_what_does_not_fit_is_set_aside_and_its_event_rests_once_a_person_
     [found] = [one for one in (await counter.look()).differences if one.kind == "missing_here"]
     assert (found.fix, held["amount"]["amount"]) == ("set_aside", 1000)
     await counter.mend(found)
+    assert "provider record" in await counter.broken()
     [aside] = (await counter.read("reconcile/aside", state="open"))["items"]
     closed = await counter.do(f"reconcile/aside/{aside['id']}/close", {"reason": "returned by hand and asked back"})
     assert closed.status_code == 200, closed.text
     assert await counter.events("unmatched") == []
     [event] = [one for one in await counter.events("ignored") if one["about"] == "re_by_hand"]
     assert "returned by hand and asked back" in event["outcome"]
+    assert "provider record" not in await counter.broken()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,15 @@ async def open_count(frame: Frame) -> int:
     """How many wait for a person."""
     row = await frame.first(select(func.count()).select_from(set_aside).where(set_aside.c.closed_at.is_(None)))
     return int(row[0]) if row else 0
+
+
+async def closed(frame: Frame, provider: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys of a provider, those whose difference a person has closed."""
+    key = set_aside.c.difference["key"].astext
+    query = select(key.label("key")).where(
+        set_aside.c.provider == provider, set_aside.c.closed_at.is_not(None), key.in_(keys)
+    )
+    return {row.key for row in await frame.all(query)}
 
 
 async def page(frame: Frame, page: PageRequest, *, state: AsideState | None) -> Page[Aside]:

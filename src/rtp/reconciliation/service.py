@@ -59,6 +59,11 @@ async def open_asides(frame: Frame) -> int:
     return await aside_repository.open_count(frame)
 
 
+async def seen_to(frame: Frame, provider: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys of a provider, those whose difference a person has closed; one that changes is found at night."""
+    return await aside_repository.closed(frame, provider, keys)
+
+
 async def last(frame: Frame) -> RunLine | None:
     """The last run, of whatever kind; None before the first."""
     found = await repository.newest(frame)
