@@ -18,7 +18,7 @@ from rtp.payments.schemas import in_words
 from rtp.plans import schemas as plans
 from rtp_commands import prompts
 from rtp_commands.call import Call, Planned, Result
-from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending, Usage
+from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending, Terminated, Usage
 from rtp_commands.journal import Ending, Intent, Journal, State, new_id, now
 from rtp_commands.leaf import Severity, Waiting
 
@@ -88,6 +88,11 @@ def recorded(call: Call, intent: Intent, act: Any) -> Any:
     except RtpError as error:
         note(call, journal, intent.id, failed(error))
         raise
+    except (KeyboardInterrupt, Terminated):
+        if not intent.resume:  # a bulk of many requests says itself how it goes on
+            call.output.quiet = False
+            call.say(f"It was sent, and whether it was carried out is not known. To learn it: rtp retry {intent.id}")
+        raise
     target = str(getattr(getattr(outcome, "value", None), "id", "") or "")
     note(call, journal, intent.id, Ending(at=now(), state="done", request_id=outcome.request_id, target=target))
     return outcome
@@ -121,11 +126,20 @@ def await_end(call: Call, waiting: Waiting, value: Any) -> Any:
         if time.monotonic() >= deadline:
             kind = EndedUnknown if state in waiting.unknown else StillPending
             raise kind(what=value.id, state=state, seconds=f"{call.flags.timeout:g}", hint=_look(call, value.id))
-        _pause.wait(PAUSE)
-        value = call.client.read(waiting.operation, **{waiting.param: value.id})
+        value = _looked_again(call, waiting, value)
     if state in waiting.failed:
         raise _ended_failed(call, waiting, state, value)
     return value
+
+
+def _looked_again(call: Call, waiting: Waiting, value: Any) -> Any:
+    try:
+        _pause.wait(PAUSE)
+        return call.client.read(waiting.operation, **{waiting.param: value.id})
+    except (KeyboardInterrupt, Terminated):
+        call.output.quiet = False
+        call.say(f"{value.id} was accepted and goes on; only the waiting ended. Watch it: {_look(call, value.id)}")
+        raise
 
 
 def _ended_failed(call: Call, waiting: Waiting, state: str, value: Any) -> EndedFailed:
