@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import psycopg
@@ -167,6 +168,20 @@ WEBHOOK = """
     VALUES (uuidv7(), 'sandbox', 'evt', 'refund.succeeded', '', '{}', 'received', '2026-03-02 15:00Z',
         '2026-03-02 15:00Z', NULL)
 """
+SUSPENDED = ["UPDATE users SET status = 'suspended'", "UPDATE subscriptions SET due_at = '2026-03-03 15:00Z'"]
+A_WEEK_AGO = """
+    INSERT INTO payments (id, user_id, method_id, amount, currency, captured, state, purpose, source, provider, version,
+        created_at, settled_at)
+    SELECT uuidv7(), user_id, method_id, amount, currency, captured, state, purpose, source, 'elsewhere', 1,
+        at, at FROM payments, (SELECT timestamptz '2026-02-23 15:00Z' AS at) one, generate_series(1, {number})
+"""
+CLOCKWORK = """
+    INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp)
+    VALUES ('jobs.rescue', extract(epoch FROM now() - interval '{minutes} minutes'))
+"""
+UNRETURNED = "UPDATE payments SET refunds_held = 0"
+QUIET = "UPDATE payments SET settled_at = '2026-03-02 14:00Z' WHERE provider <> 'elsewhere'"
+"""Nothing was taken in the last hour."""
 
 
 @pytest.mark.parametrize(
@@ -188,6 +203,13 @@ WEBHOOK = """
         ("access without cause", ["DELETE FROM subscriptions"], "ent_"),
         ("cause without access", ["UPDATE entitlements SET open = false"], "sub_"),
         ("balances", [OVERDRAWN], "usr_"),
+        ("periods", ["UPDATE subscriptions SET period_start = '2026-03-02 16:00Z'"], "sub_"),
+        ("periods", ["UPDATE subscriptions SET due_at = NULL"], "sub_"),
+        ("work by the clock", [CLOCKWORK.format(minutes=11)], "jobs.rescue"),
+        ("paid for nothing", [UNRETURNED, "UPDATE subscriptions SET ended_at = '2026-03-02 14:00Z'"], "pay_"),
+        ("paid for nothing", [UNRETURNED, "UPDATE subscriptions SET payment_state = 'failed'"], "pay_"),
+        ("members who are suspended", SUSPENDED, "sub_"),
+        ("members who are suspended", ["UPDATE users SET deleted_at = now()", SUSPENDED[1]], "sub_"),
         ("unknown outcomes", ["UPDATE refunds SET state = 'unknown'"], "rfd_"),
         ("unknown outcomes", ["UPDATE payments SET state = 'unknown'"], "pay_"),
     ],
@@ -209,12 +231,40 @@ async def test_a_planted_break_is_found(shop: Shop, name: str, plant: list[str],
         (WEBHOOK.replace("NULL", "'2026-03-02 16:00Z'"), set()),
         (WAITING_JOB.replace("'11 minutes'", "'9 minutes'"), set()),
         (WAITING_JOB.replace("'todo'", "'succeeded'"), set()),
+        ("UPDATE users SET status = 'suspended'", set()),
+        (f"{SUSPENDED[0]}; {SUSPENDED[1]}, cancel_at_period_end = true", set()),
+        (f"{SUSPENDED[0]}; UPDATE subscriptions SET due_at = '2026-03-03 16:00Z'", set()),
+        ("UPDATE subscriptions SET period_start = '2026-03-02 15:35Z'", set()),
+        (CLOCKWORK.format(minutes=9), set()),
+        (CLOCKWORK.format(minutes=11) + ";" + CLOCKWORK.format(minutes=1), set()),
+        ("UPDATE subscriptions SET ended_at = '2026-03-02 14:00Z'", set()),
+        ("UPDATE subscriptions SET payment_state = 'failed'", set()),
         ("UPDATE refunds SET state = 'waiting', decided_at = NULL", {"ledger", "provider record"}),
     ],
 )
 async def test_what_only_looks_like_a_break_is_none(shop: Shop, plant: str, names: set[str]) -> None:
     shop.plant(*plant.split(";"))
     assert set(await shop.broken()) == names
+
+
+@pytest.mark.parametrize(
+    "environment, a_week_ago, quiet, found",
+    [
+        ("prod", 10, True, True),
+        ("prod", 9, True, False),
+        ("prod", 10, False, False),
+        ("staging", 10, True, False),
+        ("dev", 10, True, False),
+    ],
+)
+async def test_on_prod_an_hour_without_any_of_the_usual_payments_is_a_break(
+    shop: Shop, environment: Any, a_week_ago: int, quiet: bool, found: bool
+) -> None:
+    shop.frames.premises = replace(shop.frames.premises, environment=environment)
+    just_now = "UPDATE payments SET settled_at = '2026-03-02 15:20Z' WHERE provider <> 'elsewhere'"
+    shop.plant(A_WEEK_AGO.format(number=a_week_ago), QUIET if quiet else just_now)
+    [one] = [one for one in (await shop.examine()).checks if one.name == "payments taken"]
+    assert (one.state == "failed", [id[:4] for id in one.examples]) == (found, ["pay_"] if found else [])
 
 
 async def test_a_charge_that_only_the_provider_has_is_found(shop: Shop) -> None:

@@ -13,12 +13,15 @@ from sqlalchemy import text
 from rtp.entitlements import service as entitlements
 from rtp.entitlements.schemas import Decision
 from rtp.errors import RtpError
+from rtp.invariants import service as invariants
 from rtp.kit import ids
 from rtp.meta import checks
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderCharge
+from rtp.refunds import service as refunds
+from rtp.refunds.schemas import IssueRefund
 from rtp.subscriptions import due, service, settling
 from rtp.subscriptions.errors import AlreadySubscribed, CardRequired, PaymentUnderWay, SubscriptionStateRefused
 from rtp.subscriptions.schemas import (
@@ -28,6 +31,7 @@ from rtp.subscriptions.schemas import (
     ResumeSubscription,
     Subscription,
 )
+from rtp.today import service as today
 from rtp.users import service as users
 from rtp.users.schemas import UpdateUser
 
@@ -385,3 +389,30 @@ async def test_an_archived_price_is_kept_by_who_has_it_and_refused_to_others(wor
     with pytest.raises(RtpError) as refusal:
         await world.subscribe("alerts-monthly", user="bob@example.com")
     assert refusal.value.exit_code == 7
+
+
+async def test_money_that_comes_after_the_end_opens_nothing_and_a_person_is_told_until_it_goes_back(
+    world: World,
+) -> None:
+    async with world.writing() as frame:
+        asked = CreateSubscription(user="ada@example.com", price="alerts-monthly", card="visa")
+        made = await service.create(frame, asked)
+    async with world.writing() as frame:
+        await frame.execute(
+            text("UPDATE subscriptions SET status = 'canceled', due_at = NULL, ended_at = :now"), {"now": frame.now}
+        )
+    world.clock.instant += timedelta(minutes=1)
+    await world.work()
+    shown = await world.show(made.id)
+    assert (shown.status, shown.payment_state) == ("canceled", "succeeded")
+    async with world.reading() as frame:
+        told = await frame.all(text("SELECT 1 FROM events WHERE type = 'subscription.paid_after_end'"))
+        assert len(told) == 1
+        [row] = (await today.show(frame)).attention
+        found = await invariants.paid_for_nothing(frame)
+    assert (row.what, row.count) == ("payments that paid for nothing and did not go back", 1)
+    assert row.command == f"rtp refunds preview {made.payment_id}" == found.fix
+    async with world.writing() as frame:
+        await refunds.issue(frame, made.payment_id or "", IssueRefund(reason="service_not_provided"))
+    async with world.reading() as frame:
+        assert (await today.show(frame)).attention == []

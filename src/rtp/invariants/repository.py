@@ -23,7 +23,11 @@ from rtp.kit.money import Money
 
 async def judge(frame: Frame, rule: Rule) -> Finding:
     """What breaks a rule now."""
-    known = {"due": frame.now - policy.LEEWAY, "now": frame.now}
+    known = {
+        "due": frame.now - policy.LEEWAY,
+        "now": frame.now,
+        "prod": frame.premises.environment == "prod",
+    }
     wanted = {name: value for name, value in known.items() if f":{name}" in rule.broken}
     broken_ids = text(rule.broken).bindparams(**wanted).columns(column("id")).subquery()
     some = func.array_agg(broken_ids.c.id, type_=ARRAY(NullType))[1 : policy.SHOWN]
@@ -39,7 +43,9 @@ async def judge(frame: Frame, rule: Rule) -> Finding:
 def _shown(prefix: str, id: Any) -> str:
     if prefix == ids.USER_PREFIX:
         return ids.show_user(id)
-    return ids.show(prefix, id) if isinstance(id, UUID) else f"{prefix}_{id}"
+    if isinstance(id, UUID):
+        return ids.show(prefix, id)
+    return f"{prefix}_{id}" if prefix else str(id)
 
 
 _PAYMENTS = """

@@ -1,4 +1,7 @@
-"""The rules that one query decides: each gives the ids of what breaks it. `:due` is ten minutes ago."""
+"""The rules that one query decides: each gives the ids of what breaks it.
+
+`:due` is ten minutes ago, `:now` now, `:prod` whether real members pay here.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from msgspec import Struct
 
 
 class Rule(Struct, frozen=True):
-    """A rule: its name, the prefix of the ids that break it, what holds otherwise, the command that shows or mends."""
+    """A rule: its name, the prefix of the ids that break it, what holds otherwise, the command that shows or mends.
+
+    Without a prefix what breaks it is named as it is.
+    """
 
     name: str
     prefix: str
@@ -105,5 +111,57 @@ BALANCES = (
     ),
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*CAPS, *DUE, *ACCESS, *BALANCES)
+PAID_FOR_NOTHING = Rule(
+    "paid for nothing", "pay", "whatever was paid for a subscription counts for it or went back",
+    "rtp refunds preview {id}",
+    """
+    SELECT p.id FROM subscriptions s JOIN payments p ON p.id = s.payment_id
+    WHERE p.state = 'succeeded' AND p.refunds_held = 0 AND p.disputes_lost = 0 AND p.disputes_open = 0
+        AND (s.ended_at < p.settled_at OR (s.payment_state <> 'succeeded' AND p.settled_at < :due))
+    """,
+)  # fmt: skip
+
+TAKEN = (
+    PAID_FOR_NOTHING,
+    Rule(
+        "members who are suspended", "sub", "none of them is to be charged within a day",
+        "rtp subscriptions pause {id} --reason suspended",
+        """
+        SELECT s.id FROM subscriptions s JOIN users u ON u.id = s.user_id
+        WHERE (u.status = 'suspended' OR u.deleted_at IS NOT NULL) AND s.status IN ('trialing', 'active', 'past_due')
+            AND NOT s.cancel_at_period_end AND s.payment_method_id IS NOT NULL
+            AND s.due_at < CAST(:now AS timestamptz) + interval '1 day'
+        """,
+    ),
+    Rule(
+        "payments taken", "pay", "on prod, some are taken in an hour that had ten of them a week ago",
+        "rtp payments list --since 2h",
+        """
+        SELECT max(id::text)::uuid AS id FROM payments, (SELECT CAST(:now AS timestamptz) AS until) here
+        WHERE state = 'succeeded' AND CAST(:prod AS boolean) AND settled_at > until - interval '7 days 1 hour'
+        HAVING count(*) FILTER (WHERE settled_at <= until - interval '7 days') >= 10
+            AND count(*) FILTER (WHERE settled_at > until - interval '1 hour') = 0
+        """,
+    ),
+)  # fmt: skip
+
+TIMES = (
+    Rule(
+        "periods", "sub", "every running one has begun, and something is due at its end", "rtp subscriptions show {id}",
+        """
+        SELECT id FROM subscriptions WHERE status IN ('trialing', 'active', 'past_due')
+            AND (due_at IS NULL OR period_start > CAST(:now AS timestamptz) + interval '10 minutes')
+        """,
+    ),
+    Rule(
+        "work by the clock", "", "the last was begun within 10 minutes", "rtp logs worker",
+        """
+        SELECT task_name AS id FROM procrastinate_periodic_defers
+        WHERE defer_timestamp = (SELECT max(defer_timestamp) FROM procrastinate_periodic_defers)
+            AND to_timestamp(defer_timestamp) < now() - interval '10 minutes'
+        """,
+    ),
+)  # fmt: skip
+
+RULES: tuple[Rule, ...] = (*CAPS, *DUE, *TIMES, *ACCESS, *TAKEN, *BALANCES)
 """In the order in which they are shown."""

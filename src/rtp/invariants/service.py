@@ -10,7 +10,7 @@ from rtp.db.frame import Frame
 from rtp.events import service as events
 from rtp.invariants import policy, repository
 from rtp.invariants.policy import Reach
-from rtp.invariants.rules import RULES
+from rtp.invariants.rules import PAID_FOR_NOTHING, RULES
 from rtp.invariants.schemas import Finding, LastReport, MoneyReport
 from rtp.ledger import service as ledger
 from rtp.payments.errors import ProviderRefused, ProviderUnavailable
@@ -61,6 +61,11 @@ async def examine(frame: Frame, record: Record, reach: Reach | None = None) -> M
         await _consumers(frame),
     ]
     return MoneyReport(state=policy.worst(checks), at=frame.now, checks=checks)
+
+
+async def paid_for_nothing(frame: Frame) -> Finding:
+    """Payments for subscriptions that count for nothing, of which nothing went back, as they are now."""
+    return await repository.judge(frame, PAID_FOR_NOTHING)
 
 
 async def keep(frame: Frame, report: MoneyReport, *, whole: bool = True) -> None:
