@@ -36,14 +36,14 @@ async def show(frame: Frame) -> Today:
     breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
     compared = await reconciliation.last(frame)
     objections, due = await disputes.unanswered(frame, DISPUTES)
+    unearned = await invariants.paid_for_nothing(frame)
     urgent = [
         ("disputes to answer", objections, "rtp disputes list --state needs_response --sort due_by"),
-    unearned = await invariants.paid_for_nothing(frame)
         ("the ledger does not hold", int(verdict.state == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
+        ("payments that paid for nothing and did not go back", unearned.count, unearned.fix),
         ("differences with the provider", compared.left_open if compared else 0, "rtp reconcile run --dry-run"),
         (
-        ("payments that paid for nothing and did not go back", unearned.count, unearned.fix),
             "differences that were set aside",
             await reconciliation.open_asides(frame),
             "rtp reconcile aside list --state open",
