@@ -42,6 +42,13 @@ MUTANTS: list[Mutant] = [
         test=_REFUNDS + "test_the_database_itself_refuses_to_hold_more_than_was_captured",
     ),
     Mutant(
+        name="the-database-does-not-hold-the-cap-below-a-lost-dispute",
+        file="src/rtp/db/migrations/versions/0018_second_person.py",
+        old="AND NEW.refunds_held + NEW.disputes_lost > NEW.captured",
+        new="AND NEW.refunds_held > NEW.captured",
+        test=_REFUNDS + "test_the_database_itself_refuses_to_hold_for_a_refund_what_a_lost_dispute_took",
+    ),
+    Mutant(
         name="the-effect-is-not-fenced",
         file="src/rtp/refunds/settling.py",
         old='if not await frame.once(f"{refund.id}:succeeded"):',

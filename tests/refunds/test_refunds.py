@@ -153,6 +153,19 @@ async def test_the_database_itself_refuses_to_hold_more_than_was_captured(paymen
             await frame.execute(text("UPDATE payments SET refunds_held = captured + 1"))
 
 
+async def test_the_database_itself_refuses_to_hold_for_a_refund_what_a_lost_dispute_took(
+    payment: Payment, writing: OpenFrame
+) -> None:
+    async with writing() as frame:
+        await frame.execute(text("UPDATE payments SET refunds_held = captured - 1000, disputes_lost = 1000"))
+    with pytest.raises(DBAPIError, match="of which disputes took 1000"):
+        async with writing() as frame:
+            await frame.execute(text("UPDATE payments SET refunds_held = refunds_held + 1"))
+    async with writing() as frame:
+        await frame.execute(text("UPDATE payments SET disputes_lost = 1500"))
+        await frame.execute(text("UPDATE payments SET refunds_held = refunds_held - 1"))
+
+
 async def test_the_ledger_refuses_a_transaction_that_does_not_balance(payment: Payment, writing: OpenFrame) -> None:
     with pytest.raises(DBAPIError, match="does not balance"):
         async with writing() as frame:

@@ -52,6 +52,7 @@ refund_bulks = Table(
     instant("expires_at", nullable=True),
     instant("applied_at", nullable=True),
     instant("ended_at", nullable=True),
+    Column("planned_by", Text),
     ForeignKeyConstraint(["saga_id"], ["sagas.id"]),
     CheckConstraint("saga_id IS NOT NULL OR state IN ('draft', 'planned', 'canceled')", name="applied"),
     Index("ix_refund_bulks_state_id", "state", "id"),

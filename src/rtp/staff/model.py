@@ -16,5 +16,8 @@ staff = Table(
     one_of("status", "active", "disabled"),
     version_column(),
     instant("created_at"),
+    Column("created_by", Text),
+    Column("created_through", Text),
     Index("uq_staff_email", text("lower(email)"), unique=True),
 )
+"""`created_by` is who made the account, `created_through` the token they came by; empty where that was not kept."""

@@ -19,6 +19,9 @@ tokens = Table(
     instant("created_at"),
     instant("expires_at", nullable=True),
     instant("revoked_at", nullable=True),
+    Column("created_by", Text),
+    Column("created_through", Text),
     ForeignKeyConstraint(["staff_id"], ["staff.id"]),
     Index("ix_tokens_staff_id", "staff_id"),
 )
+"""`created_by` is who made it, `created_through` the token they came by; empty where that was not kept."""
