@@ -61,7 +61,7 @@ def page_of(page: Today) -> Report:
             Section(
                 title="Platform",
                 facts={
-                    "ledger": page.ledger,
+                    "ledger": f"{page.ledger}, looked at {to_text(page.ledger_at)}",
                     "jobs waiting": page.jobs_waiting,
                     "oldest waiting job, s": page.oldest_job_seconds,
                     "events behind, s": page.event_lag_seconds,

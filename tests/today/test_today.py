@@ -5,15 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 import httpx
+import psycopg
 
 from rtp.db.frames import Frames
+from rtp.invariants import jobs as invariant_jobs
+from rtp.invariants import service as invariants
+from rtp.jobs.spec import Context
+from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
 from rtp.refunds import jobs as refund_jobs
 from rtp.sandbox.schemas import Control
+from rtp.settings import Settings
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
+from rtp.testing.servers import Cloned
 from rtp.today import service
 from rtp.today.schemas import Today
 
@@ -40,6 +47,47 @@ async def test_money_is_counted_by_the_day_and_compared_with_the_week_before(
     assert [(row.reason, row.count) for row in page.failed_payments] == [("card_declined", 1)]
     assert page.new_members_today == 2
     assert page.ledger == "held"
+
+
+async def test_the_ledger_is_what_the_worker_just_found_and_is_looked_at_only_when_it_did_not_look(
+    frames: Frames, clock: FixedClock, database: Cloned
+) -> None:
+    context = Context(frames, Settings(), trace.start(), "invariants.check", services={"provider": FakeProvider(clock)})
+    first = await _page(frames)
+    assert (first.ledger, first.ledger_at) == ("held", clock.instant)
+    await invariant_jobs.check(context)
+    looked = clock.instant
+    unbalance(database)
+    clock.instant += timedelta(minutes=4)
+    soon = await _page(frames)
+    assert (soon.ledger, soon.ledger_at) == ("held", looked)
+    await invariant_jobs.check(context)
+    found = await _page(frames)
+    assert (found.ledger, found.ledger_at) == ("broken", clock.instant)
+    assert ("the ledger does not hold", 1, "rtp ledger check") in [
+        (one.what, one.count, one.command) for one in found.attention
+    ]
+
+
+async def test_a_worker_that_has_not_looked_for_long_does_not_keep_a_broken_ledger_from_the_page(
+    frames: Frames, clock: FixedClock, database: Cloned
+) -> None:
+    context = Context(frames, Settings(), trace.start(), "invariants.check", services={"provider": FakeProvider(clock)})
+    await invariant_jobs.check(context)
+    unbalance(database)
+    clock.instant += invariants.LATEST + timedelta(seconds=1)
+    page = await _page(frames)
+    assert (page.ledger, page.ledger_at) == ("broken", clock.instant)
+
+
+def unbalance(database: Cloned) -> None:
+    """Add one side of a transaction, as only the owner can."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger DISABLE TRIGGER ledger_balanced")
+        connection.execute(
+            "INSERT INTO ledger (id, transaction_id, kind, source, account, amount, currency, user_id, at) "
+            "VALUES (uuidv7(), uuidv7(), 'payment', uuidv7(), 'sales', -1, 'USD', 1, now())"
+        )
 
 
 async def test_a_dead_job_needs_a_person(frames: Frames, writing: OpenFrame) -> None:
@@ -81,7 +129,6 @@ async def test_the_page_is_served_and_times_its_dependencies(api: httpx.AsyncCli
 
 
 async def _page(frames: Frames) -> Today:
-    from rtp.kit import trace
     from rtp.permissions import LOCAL_OWNER
 
     async with frames.reading(operation="today.show", principal=LOCAL_OWNER, trace=trace.start()) as frame:

@@ -48,7 +48,7 @@ class Attention(Struct, kw_only=True):
 
 
 class Today(Struct, kw_only=True):
-    """The morning page; every figure is counted when it is asked for.
+    """The morning page; every figure is counted when it is asked for, but for the ledger, which has a time of its own.
 
     `disputes` are those to be answered, the most urgent first.
     """
@@ -64,6 +64,7 @@ class Today(Struct, kw_only=True):
     oldest_job_seconds: float
     event_lag_seconds: float
     ledger: Literal["held", "broken"]
+    ledger_at: datetime
     dependencies: list[Dependency]
     disputes: list[DueDispute]
     attention: list[Attention]
