@@ -155,7 +155,7 @@ async def test_what_became_of_a_refund_is_asked_soon_then_ever_later_and_at_last
     desk.provider.says = "pending" if state == "pending" else ""
     desk.provider.loses_answers = desk.provider.knows_nothing = state == "unknown"
     await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS[:1])
-    waits = []
+    waits: list[float] = []
     while (asked := await questions(desk)) and len(waits) < 10:
         [at] = asked
         waits.append((at - desk.clock.instant).total_seconds())
