@@ -25,6 +25,7 @@ _WEBHOOKS = "tests/webhooks/test_received.py::"
 _CONTRACT = "tests/payments/test_provider_contract.py::TestFake::"
 _DISPUTES = "tests/disputes/test_disputes.py::"
 _PLANTED = "tests/reconciliation/test_planted.py::"
+_BY_HAND = "tests/reconciliation/test_by_hand.py::"
 
 MUTANTS: list[Mutant] = [
     Mutant(
@@ -534,6 +535,69 @@ MUTANTS: list[Mutant] = [
         old="class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):",
         new="class Money(msgspec.Struct, frozen=True):",
         test="tests/server/test_bodies.py::test_no_type_that_a_body_is_made_of_takes_a_field_that_it_does_not_know",
+    ),
+    Mutant(
+        name="a-dispute-is-answered-at-another-provider",
+        file="src/rtp/disputes/jobs.py",
+        old="    hold_to(provider, asked.payment, asked.provider)\n",
+        new="",
+        test=_DISPUTES + "test_a_dispute_is_never_answered_at_a_provider_that_does_not_have_it[accept]",
+    ),
+    Mutant(
+        name="a-refund-forgets-the-tax-that-a-dispute-took",
+        file="src/rtp/payments/shares.py",
+        old="return line.tax.amount - line.tax_held.amount - line.tax_lost.amount",
+        new="return line.tax.amount - line.tax_held.amount",
+        test=_DISPUTES + "test_a_refund_after_a_lost_dispute_returns_only_the_tax_that_is_left",
+    ),
+    Mutant(
+        name="a-refund-is-approved-beyond-what-a-dispute-left",
+        file="src/rtp/refunds/deciding.py",
+        old="    await _refuse_lost(frame, payment, before)\n",
+        new="",
+        test=_DISPUTES + "test_a_refund_that_waited_while_a_dispute_was_lost_is_not_approved_beyond_what_is_left",
+    ),
+    Mutant(
+        name="what-a-refund-held-is-never-lost",
+        file="src/rtp/disputes/losses.py",
+        old='        frame.enqueue("disputes.place", lock=payment, payment=payment)\n',
+        new="        del payment\n",
+        test=_DISPUTES + "test_the_tax_of_what_a_waiting_refund_held_is_lost_once_it_lets_go[1250]",
+    ),
+    Mutant(
+        name="a-late-word-brings-an-old-fee-back",
+        file="src/rtp/disputes/service.py",
+        old=" and policy.is_news(dispute.state, told.state):",
+        new=":",
+        test=_DISPUTES + "test_a_fee_that_comes_later_or_is_given_back_is_posted_as_the_difference",
+    ),
+    Mutant(
+        name="what-is-made-by-hand-is-tried-for-days",
+        file="src/rtp/webhooks/received.py",
+        old='error.params["foreign"] is True',
+        new="False",
+        test=_WEBHOOKS + "test_an_event_about_what_was_made_by_hand_at_the_provider_is_left_to_reconciliation",
+    ),
+    Mutant(
+        name="what-is-pending-there-is-taken-in",
+        file="src/rtp/reconciliation/policy.py",
+        old=' and theirs.known and theirs.state == "succeeded":',
+        new=" and theirs.known:",
+        test=_BY_HAND + "test_what_is_pending_there_is_never_taken_in_for_it_would_be_paid_again",
+    ),
+    Mutant(
+        name="what-was-made-by-hand-is-taken-in-twice",
+        file="src/rtp/refunds/adopting.py",
+        old="    if (earlier := await known(frame, told.key)) is not None:\n        return earlier\n",
+        new="",
+        test=_BY_HAND + "test_two_who_take_it_in_at_once_do_it_once",
+    ),
+    Mutant(
+        name="a-difference-is-closed-twice",
+        file="src/rtp/reconciliation/closing.py",
+        old='    if before.state == "closed":',
+        new="    if False:",
+        test="tests/reconciliation/test_aside.py::test_nothing_is_closed_twice_without_a_reason_or_where_there_is_nothing",
     ),
 ]
 """The first is the share that runs on every change."""
