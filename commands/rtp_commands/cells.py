@@ -32,8 +32,8 @@ class Cell(Struct, frozen=True):
     style: str = ""
 
 
-def cell(name: str, value: Any, *, terminal: bool, now: datetime | None = None) -> Cell:
-    """A value for people; on a terminal times are relative, long ids are cut in the middle and states have a symbol."""
+def cell(name: str, value: Any, *, terminal: bool, now: datetime | None = None, whole: bool = False) -> Cell:
+    """A value for people; on a terminal times are relative, states have a symbol, and ids are cut unless `whole`."""
     if value is None:
         return Cell("-", style="dim" if terminal else "")
     if isinstance(value, bool):
@@ -43,17 +43,17 @@ def cell(name: str, value: Any, *, terminal: bool, now: datetime | None = None) 
     if is_money(value):
         return Cell(money(value), right=True)
     if isinstance(value, str):
-        return _text(name, value, terminal, now)
+        return _text(name, value, terminal, now, whole)
     return Cell(safe(_inline(value)))
 
 
-def _text(name: str, value: str, terminal: bool, now: datetime | None) -> Cell:
+def _text(name: str, value: str, terminal: bool, now: datetime | None, whole: bool) -> Cell:
     if _INSTANT.match(value):
         return Cell(relative(value, now or datetime.now(UTC)) if terminal else minute(value))
     if terminal and name.rpartition(".")[2] in ("state", "status", "verdict") and value in STATE_STYLE:
         style = STATE_STYLE[value]
         return Cell(f"{SYMBOL[style]} {value}", style=style)
-    if terminal and _ID.match(value) and len(value) > 20:
+    if terminal and not whole and _ID.match(value) and len(value) > 20:
         return Cell(f"{value[: value.index('_') + 7]}…{value[-6:]}")
     return Cell(safe(value))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 from rtp_commands.cells import Cell, cell, is_money
@@ -12,29 +13,33 @@ from rtp_commands.words import pad, safe, width
 Span = tuple[str, str]
 Line = list[Span]
 GAP = "  "
-LEAST_PROSE = 12
+LEAST_PROSE, LEAST_OF_TWO = 12, 20
 
 
 def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, columns_wide: int, terminal: bool) -> list[Line]:
     """Rows under a heading; prose goes on below itself, another row that does not fit is laid out as a card.
 
-    When more than a quarter of the rows do not fit, all of them are cards.
+    When more than a quarter of the rows do not fit, all of them are cards. Ids are whole where they fit, as they are
+    copied into the next command.
     """
     now = datetime.now(UTC)
-    cells = [[cell(name, pick(row, name), terminal=terminal, now=now) for name in columns] for row in rows]
-    widths = [max([width(name), *(width(row[place].text) for row in cells)]) for place, name in enumerate(columns)]
+    whole = [[cell(name, pick(row, name), terminal=terminal, now=now, whole=True) for name in columns] for row in rows]
+    cells, widths = whole, _widths(columns, whole)
+    if terminal and _total(widths) > columns_wide:
+        cells = [[cell(name, pick(row, name), terminal=terminal, now=now) for name in columns] for row in rows]
+        widths = _widths(columns, cells)
     prose = _prose(widths, cells, columns_wide)
-    if prose is None:
+    if not prose:
         widths = _shrunk(widths, [width(name) for name in columns], cells, columns_wide)
     fits = [
         all(
-            width(one.text) <= limit or place == prose
+            width(one.text) <= limit or place in prose
             for place, (one, limit) in enumerate(zip(row, widths, strict=True))
         )
         for row in cells
     ]
-    if sum(widths) + len(GAP) * (len(widths) - 1) > columns_wide or fits.count(False) * 4 > len(fits):
-        return [line for row in cells for line in [*_card(columns, row, columns_wide), []]][:-1]
+    if _total(widths) > columns_wide or fits.count(False) * 4 > len(fits):
+        return [line for row in whole for line in [*_card(columns, row, columns_wide), []]][:-1]
     right = [any(row[place].right for row in cells) for place in range(len(columns))]
     lines = [_row([Cell(_title(name), right[place], "bold") for place, name in enumerate(columns)], widths)]
     for row, fit in zip(cells, fits, strict=True):
@@ -42,28 +47,46 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], *, columns_wid
     return lines
 
 
-def _prose(widths: list[int], cells: list[list[Cell]], columns_wide: int) -> int | None:
-    """The column to break at its spaces when all columns together are too wide; its width is set to what is left."""
-    over = sum(widths) + len(GAP) * (len(widths) - 1) - columns_wide
-    place = max(range(len(widths)), key=widths.__getitem__, default=None)
-    if over <= 0 or place is None or widths[place] - over < LEAST_PROSE:
-        return None
-    if not any(" " in row[place].text and not row[place].right for row in cells):
-        return None
-    widths[place] -= over
-    return place
+def _widths(columns: Sequence[str], cells: list[list[Cell]]) -> list[int]:
+    return [max([width(name), *(width(row[place].text) for row in cells)]) for place, name in enumerate(columns)]
 
 
-def _wrapped(row: Sequence[Cell], widths: Sequence[int], prose: int | None) -> list[Line]:
-    if prose is None:
-        return [_row(row, widths)]
-    chunks = _chunks(row[prose].text, widths[prose])
-    first = [Cell(chunks[0], one.right, one.style) if place == prose else one for place, one in enumerate(row)]
-    below = [
-        [Cell(chunk if place == prose else "", style=one.style) for place, one in enumerate(row)]
-        for chunk in chunks[1:]
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _prose(widths: list[int], cells: list[list[Cell]], columns_wide: int) -> set[int]:
+    """The columns to break at their spaces when all together are too wide, one or two; they share the room there is."""
+    over = _total(widths) - columns_wide
+    if over <= 0:
+        return set()
+    widest = sorted(range(len(widths)), key=widths.__getitem__, reverse=True)
+    for count, least in ((1, LEAST_PROSE), (2, LEAST_OF_TWO)):
+        chosen = widest[:count]
+        room = sum(widths[place] for place in chosen) - over
+        if len(chosen) == count and room >= least * count and all(_breaks(cells, place) for place in chosen):
+            narrow = min(widths[chosen[-1]], room // count)
+            for place in chosen:
+                widths[place] = narrow
+            widths[chosen[0]] = room - narrow * (count - 1)
+            return set(chosen)
+    return set()
+
+
+def _breaks(cells: list[list[Cell]], place: int) -> bool:
+    return any(" " in row[place].text and not row[place].right for row in cells)
+
+
+def _wrapped(row: Sequence[Cell], widths: Sequence[int], prose: set[int]) -> list[Line]:
+    """The row, with what does not fit below itself."""
+    columns = [
+        _chunks(one.text, limit) if place in prose else [one.text]
+        for place, (one, limit) in enumerate(zip(row, widths, strict=True))
     ]
-    return [_row(cells, widths) for cells in [first, *below]]
+    return [
+        _row([Cell(text, one.right, one.style) for text, one in zip(texts, row, strict=True)], widths)
+        for texts in zip_longest(*columns, fillvalue="")
+    ]
 
 
 def _shrunk(widths: list[int], least: list[int], cells: list[list[Cell]], columns_wide: int) -> list[int]:
@@ -110,7 +133,10 @@ def card(resource: dict[str, Any], *, columns_wide: int, terminal: bool) -> list
     now = datetime.now(UTC)
     plain = {name: value for name, value in resource.items() if not _things(value)}
     lines = pairs(
-        [(_title(name), cell(name, value, terminal=terminal, now=now)) for name, value in flat(plain).items()],
+        [
+            (_title(name), cell(name, value, terminal=terminal, now=now, whole=True))
+            for name, value in flat(plain).items()
+        ],
         columns_wide,
     )
     for name, value in resource.items():
@@ -147,7 +173,9 @@ def plain(lines: Sequence[Line]) -> str:
 
 
 def _things(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(item, dict) and not is_money(item) for item in value)
+    )
 
 
 def _columns_of(items: Sequence[dict[str, Any]]) -> list[str]:
@@ -166,7 +194,7 @@ def _chunks(text: str, limit: int) -> list[str]:
     for character in text:
         size = width(character)
         if used + size > limit:
-            cut = current.rfind(" ") + 1 or len(current)
+            cut = current.rfind(" ") + 1 or current.rfind("-") + 1 or len(current)
             chunks.append(current[:cut].rstrip())
             current = current[cut:]
             used = width(current)

@@ -115,6 +115,34 @@ def test_money_stands_right_under_its_heading() -> None:
     assert len({width(line) for line in lines}) == 1
 
 
+def test_a_list_of_money_in_a_card_is_money_and_not_a_table_of_minor_units() -> None:
+    totals = [{"amount": 6435, "currency": "USD"}, {"amount": 500, "currency": "JPY"}]
+    shown = table.plain(table.card({"id": "bulk_1", "totals": totals}, columns_wide=80, terminal=False))
+    assert shown == "id      bulk_1\ntotals  64.35 USD, 500 JPY\n"
+
+
+def test_a_terminal_shows_ids_whole_where_they_fit_for_they_are_copied_into_the_next_command() -> None:
+    rows = [{"id": "rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F", "state": "failed", "reason": "goodwill"}]
+    wide = table.plain(table.table(list(rows[0]), rows, columns_wide=60, terminal=True))
+    narrow = table.plain(table.table(list(rows[0]), rows, columns_wide=49, terminal=True))
+    assert "rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F" in wide
+    assert "rfd_01J9ZK…8D9E0F" in narrow
+
+
+def test_two_columns_of_prose_go_on_below_themselves_before_every_row_becomes_a_card() -> None:
+    detail, fix = (
+        "no rule of money was looked at since the day before yesterday",
+        "rtp doctor money and then rtp ledger check",
+    )
+    rows = [{"name": "money", "detail": detail, "fix": fix}, {"name": "cache", "detail": "it answers", "fix": ""}]
+    lines = table.plain(table.table(list(rows[0]), rows, columns_wide=80, terminal=False)).splitlines()
+    assert lines[0].split() == ["name", "detail", "fix"]
+    assert max(map(len, lines)) <= 80
+    begins = lines[0].index("fix")
+    assert " ".join(" ".join(line[7:begins] for line in lines[1:-1]).split()) == detail
+    assert " ".join(" ".join(line[begins:] for line in lines[1:-1]).split()) == fix
+
+
 def test_a_row_that_does_not_fit_is_a_card_and_the_others_stay_a_table() -> None:
     rows = [{"id": f"id{number}", "email": "a@b.example"} for number in range(9)] + [{"id": "long", "email": "x" * 100}]
     lines = table.plain(table.table(["id", "email"], rows, columns_wide=40, terminal=False)).splitlines()
@@ -129,6 +157,12 @@ def test_prose_goes_on_below_itself_within_its_column() -> None:
     lines = table.plain(table.table(["id", "text"], rows, columns_wide=30, terminal=False)).splitlines()
     assert len(lines) == 3
     assert " ".join(" ".join(lines[1:]).split()) == "1 one two three four five six seven eight nine ten"
+
+
+def test_a_word_that_is_too_long_is_broken_after_a_hyphen_where_it_has_one() -> None:
+    rows = [{"id": "1", "text": "explosive-swings-monthly, period 1"}]
+    lines = table.plain(table.table(["id", "text"], rows, columns_wide=22, terminal=False)).splitlines()
+    assert [line[4:].strip() for line in lines[1:]] == ["explosive-swings-", "monthly, period 1"]
 
 
 @pytest.mark.parametrize("wide", [20, 40, 80, 100])
