@@ -199,19 +199,19 @@ async def test_an_intent_that_nobody_came_to_pay_is_no_charge_and_one_of_the_das
     assert [charge.key for charge in await stripe.provider.list_charges(NOW)] == ["pi_3"]
 
 
-async def test_what_was_made_in_the_dashboard_is_found_by_its_own_id() -> None:
-    made = {
-        "id": "re_1", "object": "refund", "status": "succeeded", "amount": 400, "currency": "usd", "created": AT,
-        "payment_intent": "pi_1", "reason": None, "metadata": {},
+async def test_a_refund_that_failed_after_it_succeeded_is_found_as_failed_by_its_key() -> None:
+    """docs.stripe.com/refunds#failed-refunds: the amount is back by a balance transaction of its own."""
+    key = young("rfd")
+    failed = {
+        "id": "re_1", "object": "refund", "status": "failed", "amount": 400, "currency": "usd", "created": AT,
+        "payment_intent": "pi_1", "reason": "duplicate", "failure_reason": "expired_or_canceled_card",
+        "balance_transaction": "txn_1", "failure_balance_transaction": "txn_2",
+        "metadata": {"rtp_key": key, "rtp_reason": "duplicate"},
     }  # fmt: skip
-    stripe = Stripe({"GET refunds": page(made), "GET payment_intents": page(intent(metadata={}))})
-    refund = await stripe.provider.retrieve_refund_by_key("re_1")
+    stripe = Stripe({"GET refunds": page(failed)})
+    refund = await stripe.provider.retrieve_refund_by_key(key)
     assert refund is not None
-    assert (refund.ref, refund.key, refund.charge_ref) == ("re_1", "re_1", "pi_1")
-    charge = await stripe.provider.retrieve_charge_by_key("pi_1")
-    assert charge is not None
-    assert charge.ref == "pi_1"
-    assert await stripe.provider.retrieve_refund_by_key("re_2") is None
+    assert (refund.ref, refund.state, refund.failure_reason) == ("re_1", "failed", "card_account_closed")
 
 
 async def test_lists_come_newest_first_and_are_given_oldest_first_within_a_second_too() -> None:

@@ -96,6 +96,14 @@ class TestLocalstripe(ProviderContract):
         assert await subject.provider.retrieve_refund_by_key(key) is None
         assert (await subject.provider.refund(key, "pi_none", subject.money(1000), "duplicate")).state == "failed"
 
+    async def test_a_refund_that_fails_after_it_succeeded_is_shown_as_failed_and_its_amount_is_free(
+        self, subject: Subject, key: str, local: Any
+    ) -> None:
+        charge = await subject.charged(key)
+        refund = await subject.provider.refund(key, charge.ref, subject.money(1000), "duplicate")
+        assert "Unexpected" in str(local.post(f"refunds/{refund.ref}", status="failed"))
+        assert await subject.provider.retrieve_refund_by_key(key) == refund
+
     @pytest.fixture
     def without_disputes(self, local: Any) -> None:
         assert local.status("disputes") == 404
