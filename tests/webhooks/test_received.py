@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -21,8 +22,10 @@ from rtp.permissions import LOCAL_OWNER
 from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import asgi, webhooks
+from rtp.testing.servers import Cloned
 from rtp.webhooks import received_policy as policy
 from rtp_server.app import create_app
+from rtp_server.schema_gate import SchemaGate
 from tests.webhooks.conftest import Waiting
 
 Show = Callable[[str], Awaitable[Any]]
@@ -304,6 +307,52 @@ async def test_no_event_overrules_what_was_settled_even_when_the_provider_insist
     failed = await show(f"webhooks/received/{key}")
     assert (failed["state"], failed["error_code"]) == ("failed", "webhook_contradicts")
     assert await show(f"payments/{payment.id}") == before
+
+
+@pytest.mark.parametrize("noun", ["charge", "dispute"])
+async def test_a_provider_that_does_not_have_the_payment_moves_nothing_of_it(
+    api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, show: Show, waiting: Waiting, noun: str
+) -> None:
+    payment, charge = await waiting.payment()
+    dispute = ProviderDispute(
+        ref="dp_1", key=payment.id, charge_ref=charge.ref, amount=charge.amount, reason="fraudulent",
+        state="needs_response", due_by=charge.created_at, created_at=charge.created_at,
+    )  # fmt: skip
+    async with waiting.writing() as frame:
+        state = "state = 'succeeded', captured = amount" if noun == "dispute" else "state = 'submitted'"
+        await frame.execute(text(f"UPDATE payments SET provider = 'bank', {state}"))
+    before = await show(f"payments/{payment.id}")
+    told = webhooks.event(charge) if noun == "charge" else webhooks.event(dispute, type="dispute.opened")
+    key = (await webhooks.post(api, told)).json()["id"]
+    await webhooks.process(frames, provider, key)
+    failed = await show(f"webhooks/received/{key}")
+    assert (failed["state"], failed["error_code"]) == ("failed", "webhook_contradicts")
+    assert await show(f"payments/{payment.id}") == before
+
+
+async def test_a_message_is_not_taken_by_a_server_whose_database_is_of_another_schema(
+    app: Any, database: Cloned, frames: Frames, waiting: Waiting
+) -> None:
+    _, charge = await waiting.captured()
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    app.state.gate = SchemaGate(app.state.frames.database)  # that of a process that has just begun
+    async with asgi.client(app) as anybody:
+        answer = await webhooks.post(anybody, webhooks.event(charge))
+    assert (answer.status_code, answer.json()["code"]) == (503, "schema_outdated")
+    assert await rows(frames) == 0
+
+
+async def test_the_attempts_at_one_event_are_made_one_after_another(
+    api: httpx.AsyncClient, frames: Frames, provider: FakeProvider, waiting: Waiting
+) -> None:
+    _, charge = await waiting.captured()
+    unknown = msgspec.structs.replace(charge, key="pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F")
+    key = (await webhooks.post(api, webhooks.event(unknown))).json()["id"]
+    await webhooks.process(frames, provider, key)
+    async with waiting.writing() as frame:
+        jobs = await frame.all(text("SELECT lock FROM procrastinate_jobs WHERE task_name = 'webhooks.process'"))
+    assert [job.lock for job in jobs] == [key, key]
 
 
 async def test_a_provider_that_cannot_be_asked_leaves_the_event_for_later(
