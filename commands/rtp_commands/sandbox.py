@@ -74,6 +74,7 @@ RefundsPending = Annotated[bool, typer.Option("--refunds-pending", help="Refunds
 RefundFailure = Annotated[
     str | None, typer.Option("--refund-failure", metavar="REASON", help="Refunds fail, such as card_account_closed.")
 ]
+RefundFailsAfter = Annotated[int | None, _time("--refund-fails-after", "And so long they count as succeeded.")]
 DisputeFee = Annotated[
     int | None, typer.Option("--dispute-fee", metavar="N", help="What each dispute costs, in minor units; 1500.")
 ]
@@ -124,6 +125,7 @@ def set_(
     refund_delay_ms: RefundDelay = None,
     refunds_pending: RefundsPending = False,
     refund_failure: RefundFailure = None,
+    refund_fails_after_ms: RefundFailsAfter = None,
     dispute_fee: DisputeFee = None,
     dispute_days: DisputeDays = None,
     dispute_delay_ms: DisputeDelay = None,
@@ -139,6 +141,7 @@ def set_(
         rtp sandbox set --webhook-delay 1ms --ttl 1s
         rtp sandbox set --fail-rate 5% --latency 300ms --ttl 10m --dry-run
         rtp sandbox set --webhooks duplicate --refund-delay 2s --ttl 1s
+        rtp sandbox set --refund-failure card_account_closed --refund-fails-after 5s --ttl 1s
     """
     knobs = {name: value for name, value in call.given.items() if name != "ttl" and value not in (None, False)}
     if not knobs:

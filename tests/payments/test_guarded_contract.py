@@ -32,6 +32,12 @@ class TestGuarded(ProviderContract):
         async def dispute(charge: ProviderCharge) -> ProviderDispute:
             return adapter.open_dispute(charge.key)
 
+        @asynccontextmanager
+        async def failing_late() -> AsyncIterator[None]:
+            await adapter.steer(Control(refund_failure="card_account_closed", refund_fails_after_ms=1))
+            yield
+            await adapter.steer(Control())
+
         never_opens = Rules(volume=100_000)
         return Subject(
             GuardedProvider(adapter, never_opens),
@@ -40,5 +46,6 @@ class TestGuarded(ProviderContract):
             lost_answers=lost_answers,
             unreachable=GuardedProvider(away, never_opens),
             dispute=dispute,
+            failing_late=failing_late,
             webhook=lambda charge: webhook(charge, "sandbox"),
         )

@@ -21,6 +21,7 @@ from rtp.testing.contract_events import ProviderContract
 from rtp.testing.provider import Sandbox, running
 
 HASTY = httpx.Timeout(5.0, read=1.0)
+LATE = Control(refund_failure="card_account_closed", refund_fails_after_ms=1)
 SECRET, OTHER = signing.secret_of(b"1" * 32), signing.secret_of(b"2" * 32)
 
 
@@ -47,6 +48,12 @@ class TestFake(ProviderContract):
             yield
             await provider.steer(Control())
 
+        @asynccontextmanager
+        async def failing_late() -> AsyncIterator[None]:
+            await provider.steer(LATE)
+            yield
+            await provider.steer(Control())
+
         async def dispute(charge: ProviderCharge) -> ProviderDispute:
             return provider.open_dispute(charge.key)
 
@@ -57,6 +64,7 @@ class TestFake(ProviderContract):
             lost_answers=lost_answers,
             unreachable=away,
             dispute=dispute,
+            failing_late=failing_late,
             webhook=lambda charge: webhook(charge, "sandbox"),
         )
 
@@ -81,6 +89,12 @@ class TestSandbox(ProviderContract):
             await provider.steer(Control())
             provider._client.timeout = patient
 
+        @asynccontextmanager
+        async def failing_late() -> AsyncIterator[None]:
+            await provider.steer(LATE)
+            yield
+            await provider.steer(Control())
+
         async def dispute(charge: ProviderCharge) -> ProviderDispute:
             opened = await provider.open_dispute(f"dispute:{charge.key}", charge.key, "general")
             assert opened is not None
@@ -93,6 +107,7 @@ class TestSandbox(ProviderContract):
             lost_answers=lost_answers,
             unreachable=away,
             dispute=dispute,
+            failing_late=failing_late,
             webhook=lambda charge: webhook(charge, "sandbox"),
         )
         await provider.close()

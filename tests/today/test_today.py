@@ -15,7 +15,9 @@ from rtp.kit import trace
 from rtp.kit.clock import FixedClock
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
+from rtp.permissions import WORKER
 from rtp.refunds import jobs as refund_jobs
+from rtp.refunds import settling
 from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import money
@@ -99,6 +101,26 @@ async def test_a_dead_job_needs_a_person(frames: Frames, writing: OpenFrame) -> 
         await frame.execute(text("UPDATE procrastinate_jobs SET status = 'failed'"))
     page = await _page(frames)
     assert [(item.what, item.count) for item in page.attention] == [("jobs that gave up", 1)]
+
+
+async def test_a_refund_that_failed_after_it_had_succeeded_is_told_as_that(
+    frames: Frames, clock: FixedClock, api: httpx.AsyncClient
+) -> None:
+    provider = FakeProvider(clock)
+    payment = await money.captured_payment(frames, provider, JOBS)
+    await provider.steer(Control(refund_failure="card_account_closed", refund_fails_after_ms=60_000))
+    body = {"amount": 1_000, "reason": "duplicate"}
+    issued = await api.post(f"/v1/payments/{payment.id}/refunds", json=body, headers={"Idempotency-Key": "one"})
+    await money.run_jobs(frames, provider, JOBS)
+    assert (await _page(frames)).attention == []
+    clock.instant += timedelta(hours=1)
+    asked = await provider.retrieve_refund_by_key(issued.json()["id"])
+    assert asked is not None
+    async with frames.writing(operation="tests.tell", principal=WORKER, trace=trace.start()) as frame:
+        await settling.come_back(frame, asked.key, asked)
+    [row] = (await _page(frames)).attention
+    assert (row.what, row.count) == ("refunds that failed after they had succeeded", 1)
+    assert row.command == "rtp refunds list --state failed"
 
 
 async def test_a_refund_that_failed_needs_a_person_until_it_was_issued_anew(

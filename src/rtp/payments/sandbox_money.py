@@ -62,7 +62,10 @@ def charge(
 
 
 def refund(asked: Asked, failure: str, control: Control, now: datetime, *, waits: bool) -> RefundMade:
-    """The refund of a charge; what the provider turns down at once (`waits` is false) is never pending."""
+    """The refund of a charge; what the provider turns down at once (`waits` is false) is never pending.
+
+    What fails late succeeds at once, as at a provider that hears of the card's bank only days after.
+    """
     ends = ProviderRefund(
         ref=f"re_{secrets.token_hex(12)}",
         key=asked.key,
@@ -73,8 +76,13 @@ def refund(asked: Asked, failure: str, control: Control, now: datetime, *, waits
         failure_reason=failure,
         created_at=now,
     )
-    if not waits or not (control.refunds_pending or control.refund_delay_ms):
+    late = control.refund_fails_after_ms if failure else 0
+    if not waits or not (late or control.refunds_pending or control.refund_delay_ms):
         return RefundMade(refund=ends, request=asked.request)
+    if late:
+        returned = msgspec.structs.replace(ends, state="succeeded", failure_reason="")
+        at = _settles(now, late, held=False)
+        return RefundMade(refund=returned, request=asked.request, ends=ends, settles_at=at)
     return RefundMade(
         refund=msgspec.structs.replace(ends, state="pending", failure_reason=""),
         request=asked.request,

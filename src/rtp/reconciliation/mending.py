@@ -68,12 +68,20 @@ async def _carry_out(frame: Frame, provider: str, found: Difference, told: Told)
         await received.match(frame, provider, told.key)
         return structs.replace(found, outcome="mended", note=f"it is here as {taken.id} now")
     elif isinstance(told, ProviderRefund):
-        await settling.submit(frame, found.key)
-        state = (await settling.settle(frame, found.key, told)).state
+        state = await _settle(frame, found, told)
     else:
         assert told is not None
         state = (await disputes.take(frame, provider, told)).state
     return structs.replace(found, outcome="mended", note=f"it is {state} now")
+
+
+async def _settle(frame: Frame, found: Difference, told: ProviderRefund) -> str:
+    """Let our refund end as the provider's, also where ours ended otherwise: its money came back."""
+    assert found.ours is not None
+    if found.ours.state == "succeeded":
+        return (await settling.come_back(frame, found.name, told)).state
+    await settling.submit(frame, found.key)
+    return (await settling.settle(frame, found.key, told)).state
 
 
 def _ask_again(frame: Frame, found: Difference) -> None:

@@ -106,7 +106,9 @@ def refund(ours: Ours | None, theirs: Theirs | None) -> Difference | None:
         return other
     if ours.state == theirs.state or (ours.state in REFUND_ENDED and theirs.state == "failed"):
         return None
-    return _differs("refund", "status", ours, theirs, "settle" if ours.state in REFUND_OPEN else "set_aside")
+    late = (ours.state, theirs.state) == ("succeeded", "failed")
+    settled = ours.state in REFUND_OPEN or late
+    return _differs("refund", "status", ours, theirs, "settle" if settled else "set_aside")
 
 
 def dispute(ours: Ours | None, theirs: Theirs | None) -> Difference | None:

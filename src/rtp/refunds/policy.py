@@ -24,8 +24,13 @@ MOVES: dict[tuple[RefundState, str], RefundState] = {
     ("unknown", "pend"): "pending",
     ("unknown", "succeed"): "succeeded",
     ("unknown", "fail"): "failed",
+    ("succeeded", "come_back"): "failed",
 }
-"""(from, event) → to. `lose` is an answer that did not come; `unknown` is left by asking the provider only."""
+"""(from, event) → to. `lose` is an answer that did not come; `unknown` is left by asking the provider only.
+
+`come_back` is money that the member's bank sent back after it was returned, days later perhaps: only the provider can
+say so, and only when it is asked. It is the one way out of a settled state.
+"""
 
 HOLDING: frozenset[RefundState] = frozenset({"waiting", "created", "submitted", "pending", "unknown", "succeeded"})
 """States that took or may still take money."""

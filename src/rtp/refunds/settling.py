@@ -13,7 +13,7 @@ from rtp.refunds.service import find, id_of
 
 _PAST = {
     "approve": "approved", "reject": "rejected", "expire": "expired", "submit": "submitted", "cancel": "canceled",
-    "pend": "pending", "succeed": "succeeded", "fail": "failed", "lose": "unknown",
+    "pend": "pending", "succeed": "succeeded", "fail": "failed", "come_back": "failed", "lose": "unknown",
 }  # fmt: skip
 
 
@@ -52,6 +52,20 @@ async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
 async def fail(frame: Frame, refund: Refund, reason: str, *, provider_ref: str | None = None) -> Refund:
     """Note that no money went back: the amount is free again, and the reservation is mirrored in the ledger."""
     after = await move(frame, refund, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
+    await release(frame, after)
+    return after
+
+
+async def come_back(frame: Frame, key: str, asked: ProviderRefund) -> Refund:
+    """Note that a refund failed after it had succeeded: the provider has the money again, and the amount is free.
+
+    `asked` is what the provider said of it when it was asked, never what it told by itself; a second time changes
+    nothing. Docs: docs.stripe.com/refunds, "Failed refunds".
+    """
+    refund = await find(frame, key, lock=True)
+    if refund.state != "succeeded" or asked.state != "failed":
+        return refund
+    after = await move(frame, refund, "come_back", failure_reason=asked.failure_reason, settled_at=frame.now)
     await release(frame, after)
     return after
 

@@ -45,7 +45,7 @@ class Control(Struct, kw_only=True, forbid_unknown_fields=True):
     takes calls and never answers; `down` turns all away.
     Money: `decline` is the reason with which every new charge fails; `fee_basis_points` of what is captured (half up)
     and `fee_fixed` minor units are kept; charges and refunds stay pending for their delay, or while `…_pending`;
-    `refund_failure` is the reason with which new refunds end.
+    `refund_failure` is the reason with which new refunds end, and with `refund_fails_after_ms` they succeed at first.
     Disputes: each costs `dispute_fee` minor units, however it ends; one must be answered within `dispute_days`;
     `dispute_delay_ms` after the answer it ends as `dispute_outcome`.
     Webhooks go to `webhook_url` (empty is this instance) after `webhook_delay_ms`: twice, newest first, after a forged
@@ -65,6 +65,7 @@ class Control(Struct, kw_only=True, forbid_unknown_fields=True):
     refund_delay_ms: Wait = 0
     refunds_pending: bool = False
     refund_failure: Annotated[str, Meta(max_length=64, pattern="^[a-z_]*$")] = ""
+    refund_fails_after_ms: Wait = 0
     dispute_fee: Annotated[int, Meta(ge=0, le=100_000)] = 1500
     dispute_days: Annotated[int, Meta(ge=0, le=365)] = 7
     dispute_delay_ms: Wait = 0

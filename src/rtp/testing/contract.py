@@ -55,6 +55,7 @@ class Subject:
 
     `lost_answers` makes the calls within its block succeed without an answer, `unreachable` is an adapter of the same
     kind whose provider is away, `dispute` lets a cardholder object to a charge, `webhook` makes one about a charge.
+    `failing_late` makes the refunds within its block succeed, and fail soon after.
     """
 
     provider: PaymentProvider
@@ -66,6 +67,7 @@ class Subject:
     unreachable: PaymentProvider | None = None
     dispute: Callable[[ProviderCharge], Awaitable[ProviderDispute]] | None = None
     webhook: Callable[[ProviderCharge], Awaitable[Webhook]] | None = None
+    failing_late: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
     def money(self, amount: int) -> Money:
         """An amount in the currency of its cards."""

@@ -9,6 +9,9 @@ import pytest
 from rtp.payments.errors import ProviderKeyReused, ProviderRefused
 from rtp.testing.contract import Subject, needs
 
+ASKED_AGAIN = 200
+"""How often a provider is asked for what it will say soon."""
+
 
 class CaptureRules:
     """What is reserved first and taken later."""
@@ -94,6 +97,27 @@ class RefundRules:
         missing = await subject.provider.refund(key, "ch_none", subject.money(1000), "duplicate")
         assert (missing.state, missing.failure_reason) == ("failed", "charge_not_found")
         assert await subject.provider.retrieve_refund_by_key(key) == missing
+
+    async def test_a_refund_that_fails_after_it_succeeded_is_shown_as_failed_and_its_amount_is_free(
+        self, subject: Subject, key: str
+    ) -> None:
+        failing_late = needs(subject.failing_late, "let a refund fail that had succeeded")
+        charge, whole = await subject.charged(key), subject.money(1000)
+        async with failing_late():
+            refund = await subject.provider.refund(key, charge.ref, whole, "duplicate")
+        assert refund.state == "succeeded"
+        for _ in range(ASKED_AGAIN):
+            now = await subject.provider.retrieve_refund_by_key(key)
+            if now is not None and now.state != "succeeded":
+                break
+            await asyncio.sleep(0.05)
+        assert now is not None
+        assert (now.ref, now.amount, now.state) == (refund.ref, whole, "failed")
+        assert now.failure_reason
+        assert now in await subject.provider.list_refunds(refund.created_at)
+        assert await subject.provider.refund(key, charge.ref, whole, "duplicate") == now
+        again = await subject.provider.refund(f"{key}:again", charge.ref, whole, "duplicate")
+        assert again.state != "failed"
 
     async def test_refunds_are_listed_from_the_instant_on_oldest_first(self, subject: Subject, key: str) -> None:
         charge = await subject.charged(key)

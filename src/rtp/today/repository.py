@@ -43,6 +43,13 @@ _FAILED = text(
 )
 _COUNTS = text(
     """
+    WITH failed AS (
+        SELECT EXISTS (SELECT FROM ledger l WHERE l.source = r.id AND l.kind = 'refund.paid') AS paid
+        FROM refunds r JOIN payments p ON p.id = r.payment_id
+        WHERE r.state = 'failed' AND r.settled_at > CAST(:now AS timestamptz) - interval '30 days'
+            AND r.amount <= p.captured - p.refunds_held - p.disputes_lost
+            AND NOT EXISTS (SELECT FROM refunds a WHERE a.retry_of = r.id)
+    )
     SELECT
         (SELECT count(*) FROM users WHERE created_at > CAST(:now AS timestamptz) - interval '1 day') AS members,
         (SELECT count(*) FROM payments WHERE state IN ('created', 'submitted', 'unknown')
@@ -51,10 +58,8 @@ _COUNTS = text(
             AND created_at < CAST(:now AS timestamptz) - interval '1 hour') AS refunds_stuck,
         (SELECT count(*) FROM refunds WHERE state = 'unknown') AS refunds_unknown,
         (SELECT count(*) FROM refunds WHERE state = 'waiting') AS refunds_waiting,
-        (SELECT count(*) FROM refunds r JOIN payments p ON p.id = r.payment_id
-            WHERE r.state = 'failed' AND r.settled_at > CAST(:now AS timestamptz) - interval '30 days'
-            AND r.amount <= p.captured - p.refunds_held - p.disputes_lost
-            AND NOT EXISTS (SELECT FROM refunds a WHERE a.retry_of = r.id)) AS refunds_failed,
+        (SELECT count(*) FROM failed WHERE NOT paid) AS refunds_failed,
+        (SELECT count(*) FROM failed WHERE paid) AS refunds_back,
         (SELECT count(*) FROM subscriptions WHERE status = 'trialing'
             AND trial_end BETWEEN :now AND CAST(:now AS timestamptz) + interval '1 day') AS trials_ending,
         (SELECT count(*) FROM subscriptions WHERE due_at <= CAST(:now AS timestamptz) + interval '1 day'

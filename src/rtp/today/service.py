@@ -89,6 +89,11 @@ def _attention(counts: object, failed: list[FailedPayments], urgent: list[tuple[
             getattr(counts, "refunds_waiting", 0),
             "rtp refunds list --state waiting",
         ),
+        (
+            "refunds that failed after they had succeeded",
+            getattr(counts, "refunds_back", 0),
+            "rtp refunds list --state failed",
+        ),
         ("refunds that failed", getattr(counts, "refunds_failed", 0), "rtp refunds list --state failed"),
         ("refunds with an unknown outcome", getattr(counts, "refunds_unknown", 0), "rtp refunds list --state unknown"),
         ("refunds under way for over an hour", getattr(counts, "refunds_stuck", 0), "rtp refunds list --until 1h"),

@@ -76,6 +76,8 @@ async def refund(frame: Frame, told: Told) -> str:
     mine = await _refund_of(frame, told)
     provider = (await payments.find(frame, mine.payment_id)).provider
     ours = Ours(id=mine.id, provider=provider, state=mine.state, amount=mine.amount, ref=mine.provider_ref)
+    if (back := _come_back(told, ours)) is not None:
+        return f"refund {(await settling.come_back(frame, mine.id, back)).state} after it had succeeded"
     news = _news(told, ours, ProviderRefund)
     if news is None:
         return f"nothing new: the refund was {mine.state}"
@@ -143,6 +145,13 @@ def _news(told: Told, ours: Ours, kind: type[S]) -> S | None:
         raise InDoubt(told.event)
     mine = f"{ours.state}, {ours.amount} by {ours.provider}, {ours.ref or 'without a reference'}"
     raise WebhookContradicts(provider=told.event.provider, key=ours.id, theirs=_words(subject), ours=mine)
+
+
+def _come_back(told: Told, ours: Ours) -> ProviderRefund | None:
+    """Our very refund, where the provider says when it is asked that it failed after it had succeeded."""
+    if not isinstance(told.now, ProviderRefund) or not _same(told, ours, told.now):
+        return None
+    return told.now if told.asked and policy.comes_back(ours.state, told.now.state) else None
 
 
 def _words(subject: Subject | None) -> str:

@@ -47,6 +47,11 @@ def judge(ours: str, theirs: str) -> Verdict:
     return "known" if ours in _SETTLED and theirs not in _SETTLED else "doubt"
 
 
+def comes_back(ours: str, asked: str) -> bool:
+    """Whether a refund failed after it had succeeded, by what the provider says of it when it is asked."""
+    return (ours, asked) == ("succeeded", "failed")
+
+
 def is_foreign(noun: str, key: str) -> bool:
     """Whether a key was never one of ours, as of what somebody made at the provider's own page."""
     try:
