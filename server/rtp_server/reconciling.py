@@ -6,8 +6,6 @@ carried on by the same plan: what was mended before is gone by then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +19,6 @@ from rtp.db.frame import Frame
 from rtp.db.listing import instant_of
 from rtp.kit import trace
 from rtp.kit.trace import Trace
-from rtp.payments import provider as providers
 from rtp.permissions import WORKER, Principal
 from rtp.reconciliation import mending, service
 from rtp.reconciliation.comparing import Comparison
@@ -37,8 +34,7 @@ async def look(state: State, wanted: RunReconcile) -> Look:
 
     Raises: ReconcileProviderUnknown, InvalidInput, ProviderUnavailable.
     """
-    async with _comparison(state, wanted, WORKER, trace.start()) as comparison:
-        return await comparison.look()
+    return await _comparison(state, wanted, WORKER, trace.start()).look()
 
 
 async def run(state: State, asked: Asked) -> Done:
@@ -49,24 +45,20 @@ async def run(state: State, asked: Asked) -> Done:
     wanted: RunReconcile = asked.arguments["data"]
     if not (asked.dry_run or asked.plan):
         raise ReconcilePlanMissing()
-    async with _comparison(state, wanted, asked.principal, asked.trace) as comparison:
-        if asked.dry_run:
-            return await _plan(state, asked, await comparison.look())
-        return await _mend(state, asked, comparison)
+    comparison = _comparison(state, wanted, asked.principal, asked.trace)
+    if asked.dry_run:
+        return await _plan(state, asked, await comparison.look())
+    return await _mend(state, asked, comparison)
 
 
-@asynccontextmanager
-async def _comparison(state: State, wanted: RunReconcile, principal: Principal, of: Trace) -> AsyncIterator[Comparison]:
+def _comparison(state: State, wanted: RunReconcile, principal: Principal, of: Trace) -> Comparison:
     now: datetime = state.frames.clock.now()
     since = instant_of("since", wanted.since, now)
     reading = partial(state.frames.reading, operation=CHECK.id, principal=principal, trace=of)
-    provider = providers.connect(state.settings, state.additions.providers)
-    try:
-        if wanted.provider not in {"", provider.name}:
-            raise ReconcileProviderUnknown(provider=repr(wanted.provider), known=provider.name)
-        yield Comparison(provider, provider.name, reading, since=since, now=now)
-    finally:
-        await provider.close()
+    provider = state.provider
+    if wanted.provider not in {"", provider.name}:
+        raise ReconcileProviderUnknown(provider=repr(wanted.provider), known=provider.name)
+    return Comparison(provider, provider.name, reading, since=since, now=now)
 
 
 async def _plan(state: State, asked: Asked, found: Look) -> Done:

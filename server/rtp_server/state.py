@@ -14,12 +14,14 @@ from rtp.cache.service import Cache
 from rtp.db.engine import Database
 from rtp.db.frames import Frames
 from rtp.db.premises import Premises
+from rtp.payments.guarded import GuardedProvider
 from rtp.permissions import Permissions
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
 from rtp.webhooks import received_senders
 from rtp.webhooks.received_senders import Senders
 from rtp_server.additions import Additions
+from rtp_server.asking import Asking
 from rtp_server.schema_gate import SchemaGate
 
 
@@ -37,14 +39,24 @@ class State:
     version: str = __version__
     additions: Additions = field(default_factory=Additions)
     gate: SchemaGate = field(init=False)
+    asking: Asking = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = SchemaGate(self.database)
+        self.asking = Asking(self.settings, self.frames)
 
     @cached_property
     def senders(self) -> Senders:
         """The provider whose webhooks are taken; read once, as its secrets are settings."""
         return received_senders.senders(self.settings, self.additions.providers)
+
+    @property
+    def provider(self) -> GuardedProvider:
+        """The payment provider, for what is asked of it in this process.
+
+        Raises: ProviderNotKnown, ProviderUnavailable, InvalidInput, InstanceDamaged.
+        """
+        return self.asking.provider(self.additions.providers)
 
     def services(self) -> dict[str, Any]:
         """Connections to the outside by name, for jobs and consumers."""
@@ -52,6 +64,7 @@ class State:
 
     async def close(self) -> None:
         """Close what was opened."""
+        await self.asking.close()
         await self.database.close()
         if self.cache is not None:
             await self.cache.close()

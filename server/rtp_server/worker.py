@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -35,6 +34,7 @@ from rtp.webhooks.sending import Sender
 from rtp_server import breaking, plugging, relaying, work
 from rtp_server import state as states
 from rtp_server.app import arm_failpoint
+from rtp_server.asking import process
 from rtp_server.edge.logs import configure
 from rtp_server.queue import Connector
 
@@ -160,7 +160,7 @@ async def work_until(stop: asyncio.Event, settings: Settings, state: states.Stat
     consumers: tuple[Consumer, ...] = (*work.consumers(services), *state.additions.consumers)
     async with app.open_async():
         workers = [asyncio.create_task(working) for working in lanes(app, settings, specs)]
-        holder = f"{socket.gethostname()}:{os.getpid()}"
+        holder = process()
         relay = asyncio.create_task(relaying.run(state.frames, consumers, holder, stop))
         watch = asyncio.create_task(breaking.run(state.frames, [provider.breaker], holder, stop))
         tasks = (*workers, relay, watch)

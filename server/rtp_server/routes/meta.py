@@ -17,7 +17,6 @@ from rtp.kit import trace
 from rtp.meta import checks, schemas
 from rtp.meta.schemas import Doctor, Health, WhoAmI
 from rtp.migrations import schema
-from rtp.payments import provider
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import WORKER
@@ -97,6 +96,26 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
 
 
 @get(
+    "/health/worker",
+    name="health.worker",
+    operation_id="health.worker",
+    tags=["health"],
+    security=[{}],
+    opt={"permission": OPEN},
+    responses={503: ResponseSpec(Health, description="Silent.", generate_examples=False)},
+)
+async def worker(request: Request[Any, Any, Any]) -> Response[Health]:
+    """A worker gave a sign of life a moment ago, as the database has it."""
+    state: State = request.app.state.rtp
+    try:
+        async with state.frames.reading(operation="health.worker", principal=WORKER, trace=trace.start()) as frame:
+            heard = await checks.hears_a_worker(frame)
+    except RtpError:
+        heard = False
+    return Response(Health("working" if heard else "silent"), status_code=200 if heard else 503)
+
+
+@get(
     "/metrics",
     name="metrics.show",
     operation_id="metrics.show",
@@ -135,14 +154,11 @@ async def money(state: State) -> MoneyReport:
 
 async def _record(state: State) -> invariants.Record:
     try:
-        opened = provider.connect(state.settings, state.additions.providers)
+        provider = state.provider
     except (ProviderUnavailable, ProviderNotKnown) as error:
         return invariants.Record(provider=state.settings.provider, silence=error.message)
-    try:
-        return await invariants.ask(opened, state.frames.clock.now())
-    finally:
-        await opened.close()
+    return await invariants.ask(provider, state.frames.clock.now())
 
 
 HANDLERS = (doctor, money)
-OPEN_HANDLERS = (whoami, live, ready, show_metrics, openapi_document)
+OPEN_HANDLERS = (whoami, live, ready, worker, show_metrics, openapi_document)

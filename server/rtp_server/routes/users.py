@@ -10,7 +10,6 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.kit import trace
 from rtp.operations import Page
-from rtp.payments import provider
 from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import WORKER
 from rtp.users import diagnose as diagnosing
@@ -73,13 +72,10 @@ async def diagnose(state: State, user: str) -> Diagnosis:
     async with state.frames.reading(**about) as frame:
         found, known = await diagnosing.gather(frame, user)
     try:
-        opened = provider.connect(state.settings, state.additions.providers)
+        provider = state.provider
     except (ProviderUnavailable, ProviderNotKnown) as error:
         return diagnosing.judge(found, diagnosing.silent(known, error.message))
-    try:
-        return diagnosing.judge(found, await diagnosing.ask(opened, known))
-    finally:
-        await opened.close()
+    return diagnosing.judge(found, await diagnosing.ask(provider, known))
 
 
 @operation(schemas.UPDATE)
