@@ -7,7 +7,8 @@ import json
 import psycopg
 from psycopg import sql
 
-from tests.runtime.instances import Platform, database_url
+from rtp.migrations.schema import known
+from tests.runtime.instances import Platform, database_url, eventually
 
 
 def test_an_older_schema_is_left_alone_and_the_way_on_is_named(platform: Platform) -> None:
@@ -17,6 +18,8 @@ def test_an_older_schema_is_left_alone_and_the_way_on_is_named(platform: Platfor
     assert json.loads(done.stdout)["schema"] == "behind"
     assert "rtp db migrate" in done.stderr
     assert schema(platform) == "0001"
+    move_schema(platform, known()[-1])  # what `rtp db migrate` ends with
+    eventually("the schema is told as current", lambda: told(platform) == ("healthy", "current"))
 
 
 def test_a_newer_schema_is_refused_and_everything_is_stopped(platform: Platform) -> None:
@@ -26,6 +29,11 @@ def test_a_newer_schema_is_refused_and_everything_is_stopped(platform: Platform)
     assert error["code"] == "database_too_new"
     assert "9999" in error["message"]
     assert platform.processes() == []
+
+
+def told(platform: Platform) -> tuple[str, str]:
+    status = platform.status()
+    return status["state"], status["schema"]
 
 
 def schema(platform: Platform) -> str:

@@ -30,8 +30,8 @@ class ServiceState(msgspec.Struct, kw_only=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """The instance as `rtp status` shows it; `schema` is the database's schema as it was found at
-    the start, `started` says that everything was up once."""
+    """The instance as `rtp status` shows it; `schema` is the database's schema as it was found at the start, or brought
+    to since, `started` says that everything was up once."""
 
     state: Health = "down"
     url: str = ""

@@ -45,6 +45,7 @@ class Supervisor:
         """Start everything, watch it until told to stop, stop everything in order."""
         self.board.listen(lambda row: self.report(Report(service=row)))
         self.board.listen(tell)
+        self.board.listen(self._schema_caught_up)
         self.board.add("supervisor", rtp.__version__)
         for row in ROWS:
             self._add(row)
@@ -103,6 +104,12 @@ class Supervisor:
                     return
                 self.board.status.schema = self.preloader.schema
                 self.preloader.prepared.set()
+
+    def _schema_caught_up(self, row: ServiceState) -> None:
+        """A ready API has the schema that it knows: somebody migrated since the start."""
+        if row.name.startswith("api") and row.state == "up" and self.board.status.schema in BEHIND:
+            self.board.status.schema = "current"
+            self.board.write()
 
     async def _announce(self) -> None:
         """Say when everything is up, or as well as it can be with a schema that only `rtp db migrate` may change."""
