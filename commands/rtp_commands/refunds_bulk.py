@@ -12,7 +12,7 @@ from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, RowState
 from rtp_commands import arguments
 from rtp_commands.arguments import Asked, id_or_key
-from rtp_commands.call import Begins, Call, Listing, Result, Severity, listing, read, write
+from rtp_commands.call import Begins, Call, Listing, Result, Severity, Waiting, listing, read, write
 
 app = typer.Typer()
 
@@ -21,6 +21,13 @@ BulkId = Annotated[str, typer.Argument(metavar="BULK", parser=BULK, help="Id of 
 Results = Annotated[
     Path | None, typer.Option("--results", metavar="FILE", help="CSV of what became of each row.")
 ]  # fmt: skip
+STOPPED = Waiting(
+    operation=schemas.SHOW,
+    param="bulk",
+    done=frozenset({"succeeded", "partly", "failed", "canceled"}),
+    look="rtp refunds bulk show",
+)
+"""A bulk that is to stop: the refunds that were issued come to their ends first."""
 
 
 @app.command("bulk plan")
@@ -148,12 +155,22 @@ def export(
 
 
 @app.command("bulk cancel")
-@write(schemas.CANCEL, severity=Severity.MODERATE, side_effects="rows that were not issued yet are not issued any more")
-def cancel(call: Call, bulk: BulkId) -> Bulk:
+@write(
+    schemas.CANCEL,
+    severity=Severity.MODERATE,
+    waiting=STOPPED,
+    side_effects="rows that were not issued yet are not issued any more",
+)
+def cancel(call: Call, bulk: BulkId) -> Result:
     """Stop a bulk refund: what was issued stays, the rest is not issued any more.
 
     Examples:
         rtp refunds bulk cancel bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --reason "wrong file"
         rtp refunds bulk cancel bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
     """
-    return call.write(schemas.CANCEL, bulk=bulk)
+    from rtp_commands.refunds_bulk_run import told
+
+    stopped = call.write(schemas.CANCEL, bulk=bulk)
+    if stopped.saga_id is not None and stopped.state in STOPPED.done and not stopped.canceled:
+        call.say("Nothing was left to stop: every row had been issued already.")
+    return told(call, stopped)

@@ -220,3 +220,25 @@ approval:
     assert re.search(r"30 days +100,000\.00 USD for the local: [0-9,.]+ USD used, 40\.01 USD asked", done.stdout)
     with results.open(newline="") as read:
         assert [row["approval"] for row in csv.DictReader(read)] == ["needed", ""]
+
+
+def test_a_cancel_waits_for_what_was_issued_and_says_when_nothing_was_left_to_stop(
+    instance: RunningInstance, payments: list[str], tmp_path: Path
+) -> None:
+    file = written(tmp_path, "payment,amount,reason", f"{payments[9]},0.07,duplicate")
+    bulk = instance.json("refunds", "bulk", "plan", file)["id"]
+    instance.json("sandbox", "set", "--refunds-pending", "--ttl", "2m")
+    try:
+        instance.json("refunds", "bulk", "apply", bulk, "--no-wait")
+        while not instance.json("refunds", "list", "--state", "pending"):
+            pass
+        words = [RTP, "refunds", "bulk", "cancel", bulk, "--timeout", "60"]
+        running = subprocess.Popen(words, env=instance.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while not instance.json("refunds", "bulk", "show", bulk)["canceling"]:
+            assert running.poll() is None, "it waits for the refund that was issued"
+    finally:
+        instance.json("sandbox", "reset")
+    out, said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert b" succeeded\n" in out
+    assert b"Nothing was left to stop: every row had been issued already." in said
