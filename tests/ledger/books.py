@@ -44,6 +44,8 @@ class Books:
             "dispute opened": self._opened,
             "dispute won": self._won,
             "dispute lost": self._lost,
+            "dispute charged": self._charged,
+            "dispute tax": self._tax,
             "balance adjusted": self._adjusted,
         }
         return await steps[step](**given)
@@ -74,6 +76,15 @@ class Books:
     async def _lost(self, amount: int, tax: int) -> bool:
         return await movements.dispute_lost(
             self.frame, self.dispute_id, user=self.user, amount=self.money(amount), tax=self.money(tax)
+        )
+
+    async def _charged(self, fee: int, version: int) -> bool:
+        about: dict[str, Any] = {"user": self.user, "provider": "sandbox", "version": version}
+        return await movements.dispute_fee(self.frame, self.dispute_id, fee=self.money(fee), **about)
+
+    async def _tax(self, tax: int, version: int) -> bool:
+        return await movements.dispute_tax(
+            self.frame, self.dispute_id, user=self.user, tax=self.money(tax), version=version
         )
 
     async def _adjusted(self, amount: int) -> bool:

@@ -43,7 +43,10 @@ STEPS: list[dict[str, Any]] = [
     {"step": "refund reserved", "net": 300, "tax": 75},
     {"step": "refund paid"},
     {"step": "dispute opened", "amount": 875, "fee": 15},
-    {"step": "dispute lost", "amount": 875, "tax": 175},
+    {"step": "dispute charged", "fee": 15, "version": 2},
+    {"step": "dispute charged", "fee": -5, "version": 3},
+    {"step": "dispute lost", "amount": 875, "tax": 100},
+    {"step": "dispute tax", "tax": 75, "version": 5},
     {"step": "balance adjusted", "amount": 500},
 ]
 
@@ -96,7 +99,7 @@ async def test_beancount_accepts_the_journal_and_comes_to_our_balances(
         side = Side(account=balance.account, type=policy.type_of(balance.account), amount=balance.amount)
         ours[f"{journals.account(side)} {balance.amount.currency}"] = balance.amount.amount
     assert {name: int(float(value) * 10 ** EXPONENTS[name[-3:]]) for name, value in judged["sums"].items()} == ours
-    assert ours["Assets:Clearing:Sandbox JPY"] == 1250 - 66 - 375 - 875 - 15
+    assert ours["Assets:Clearing:Sandbox JPY"] == 1250 - 66 - 375 - 875 - 25
     checked = run(Path(sys.executable).with_name("bean-check"), file)
     assert (checked.returncode, checked.stderr) == (0, "")
 
@@ -129,7 +132,7 @@ async def test_ledger_and_hledger_accept_the_journal(
 async def test_a_transaction_is_never_split_between_two_pages(writing: OpenFrame, posted: None) -> None:
     for limit in (1, 2, 5, 100):
         whole = await exported(writing, limit)
-        assert len(whole) == 3 * 8
+        assert len(whole) == 3 * 11
         assert len({one.id for one in whole}) == len(whole)
         for one in whole:
             assert sum(side.amount.amount for side in one.sides) == 0
@@ -137,7 +140,7 @@ async def test_a_transaction_is_never_split_between_two_pages(writing: OpenFrame
 
 async def test_a_span_takes_whole_transactions_of_its_time(writing: OpenFrame, posted: None) -> None:
     day = "2026-03-02T14:30:00Z"
-    assert len(await exported(writing, since=day)) == 24
+    assert len(await exported(writing, since=day)) == 33
     assert await exported(writing, until=day) == []
 
 
@@ -152,7 +155,7 @@ async def test_the_table_is_what_a_spreadsheet_reads_and_runs_nothing(
         rows = list(csv.DictReader(opened))
     assert rows[0]["kind"] == '\'=HYPERLINK("http://example.com")'
     assert {row["amount"] for row in rows if row["account"] == "tax payable" and row["currency"] == "KWD"} == {
-        "-0.250", "0.075", "0.175",
+        "-0.250", "0.075", "0.100",
     }  # fmt: skip
 
 
