@@ -599,5 +599,55 @@ MUTANTS: list[Mutant] = [
         new="    if False:",
         test="tests/reconciliation/test_aside.py::test_nothing_is_closed_twice_without_a_reason_or_where_there_is_nothing",
     ),
+    Mutant(
+        name="sums-of-one-currency-count-in-another",
+        file="src/rtp/refunds/desks.py",
+        old="AND currency = :currency AND created_at",
+        new="AND created_at",
+        test=_POLICY + "test_each_currency_has_sums_of_its_own",
+    ),
+    Mutant(
+        name="two-policies-take-one-version",
+        file="src/rtp/refunds/policies.py",
+        old="    await desks.one_by_one(frame)\n",
+        new="",
+        test=_POLICY + "test_policies_that_are_applied_at_once_are_versions_one_after_another",
+    ),
+    Mutant(
+        name="a-pivot-that-was-begun-turns-back",
+        file="src/rtp/sagas/policy.py",
+        old='step.state in {"running", "done"} for step',
+        new='step.state == "done" for step',
+        test=_SAGAS + "test_a_pivot_that_was_begun_is_turned_back_neither_by_hand_nor_by_its_deadline",
+    ),
+    Mutant(
+        name="an-attempt-of-the-round-before-is-taken-for-this-one",
+        file="src/rtp/webhooks/deliveries.py",
+        old="(held.shown.round, held.tries + 1) != (round, attempt)",
+        new="held.tries + 1 != attempt",
+        test="tests/webhooks/test_deliveries_resent.py"
+        "::test_an_attempt_under_way_when_a_message_is_sent_again_is_not_taken_for_the_new_one",
+    ),
+    Mutant(
+        name="an-answer-that-another-replaced-is-sent",
+        file="src/rtp/disputes/answering.py",
+        old='dispute.answer_state != "queued" or current != number',
+        new='dispute.answer_state != "queued"',
+        test=_DISPUTES + "test_an_answer_that_the_provider_refuses_can_be_given_anew",
+    ),
+    Mutant(
+        name="a-plan-that-is-over-mends",
+        file="server/rtp_server/reconciling.py",
+        old="        plans.check(plan, state.frames.clock.now())\n        planned =",
+        new="        planned =",
+        test="tests/reconciliation/test_routes.py::test_a_plan_of_another_request_or_one_that_is_over_mends_nothing",
+    ),
+    Mutant(
+        name="a-provider-settles-what-another-took",
+        file="src/rtp/webhooks/received_effects.py",
+        old="and told.event.provider == ours.provider",
+        new="",
+        test=_WEBHOOKS + "test_a_provider_that_does_not_have_the_payment_moves_nothing_of_it[charge]",
+    ),
 ]
 """The first is the share that runs on every change."""
