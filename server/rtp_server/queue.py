@@ -2,6 +2,10 @@
 
 procrastinate says once that a job ended, or is to run again. When the database goes away in that moment, the job would
 stay running under a worker that lives, and nobody would ever rescue it.
+
+And a worker that slept for a while was taken for dead: whoever started after it has deleted its row, and the first job
+that it fetched would name a worker that is not there. It registers again instead of ending over that; and what it was
+about to do for the schedule when it fell asleep, in a transaction that is gone, it does once more.
 """
 
 from __future__ import annotations
@@ -12,14 +16,38 @@ from typing import Any
 import procrastinate
 import psycopg
 import structlog
+from procrastinate import sql
 from procrastinate.exceptions import ConnectorException
 
 log = structlog.get_logger("rtp.worker")
 PAUSE_SECONDS = 0.5
+DEFER_PERIODIC = sql.queries["defer_periodic_job"]
+REGISTER_AGAIN = """
+    INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (%(worker_id)s) ON CONFLICT (id) DO NOTHING
+"""
 
 
 class Connector(procrastinate.PsycopgConnector):
     """A connector whose writes outlast a database that is away for a while."""
+
+    async def execute_query_one_async(self, query: Any, **arguments: Any) -> Any:
+        """Run a statement that answers one row; for a worker that is not registered any more, after registering it.
+
+        The deferring of a periodic job is repeated, as each slot has one row; the fetching of a job is not: with its
+        answer the job would be lost, so the worker ends, and all that it held is rescued.
+        """
+        while True:
+            try:
+                return await super().execute_query_one_async(query, **arguments)
+            except ConnectorException as error:
+                if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation) and "worker_id" in arguments:
+                    log.warning("a worker that was taken for dead goes on", worker=arguments["worker_id"])
+                    await self.execute_query_async(REGISTER_AGAIN, worker_id=arguments["worker_id"])
+                elif isinstance(error.__cause__, psycopg.OperationalError) and query == DEFER_PERIODIC:
+                    log.warning("the schedule waits for the database", error=str(error.__cause__))
+                    await asyncio.sleep(PAUSE_SECONDS)
+                else:
+                    raise
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
         """Run a statement that answers nothing, until it was surely run.

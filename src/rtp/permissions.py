@@ -53,7 +53,7 @@ ADDED: dict[Role, frozenset[str]] = {
 }
 """Operation ids that each role adds to the roles below it."""
 
-OPEN = frozenset({"health.live", "health.ready", "openapi.show", "webhooks.receive"})
+OPEN = frozenset({"health.live", "health.ready", "health.worker", "openapi.show", "webhooks.receive"})
 """Operation ids that answer without a token; a route that opens itself without standing here keeps the server down.
 
 A provider's webhook has no token: its signature over the raw bytes is what is checked instead.

@@ -177,3 +177,37 @@ async def test_a_job_whose_acknowledgement_is_cut_off_is_not_left_running(
     async with await psycopg.AsyncConnection.connect(database.owner_url) as connection:
         found = await connection.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name = 'tests.job'")
         assert await found.fetchall() == [("succeeded",)]
+
+
+async def test_a_worker_that_was_taken_for_dead_while_it_slept_goes_on_working(
+    settings: Settings, frames: Frames, writing: OpenFrame, api: httpx.AsyncClient
+) -> None:
+    """Whoever starts after it forgets the ones that are silent, so that none of their jobs is lost."""
+    seen: list[int] = []
+
+    async def job(context: Context, number: int) -> None:
+        seen.append(number)
+
+    async def told(number: int) -> None:
+        async with writing() as frame:
+            frame.enqueue("tests.job", number=number)
+        while number not in seen:
+            assert not working.done(), working.exception()
+            await asyncio.sleep(0.01)
+
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        working = asyncio.create_task(
+            app.run_worker_async(install_signal_handlers=False, fetch_job_polling_interval=0.05)
+        )
+        await told(1)
+        async with writing() as frame:
+            await frame.execute(text("DELETE FROM procrastinate_workers"))
+        await told(2)
+        await told(3)
+        async with writing() as frame:
+            assert len(await frame.all(text("SELECT id FROM procrastinate_workers"))) == 1
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    assert seen == [1, 2, 3]
+    async with writing() as frame:
+        assert await frame.all(text("SELECT id FROM procrastinate_workers")) == []

@@ -56,6 +56,19 @@ def test_a_service_that_does_not_answer_is_degraded_until_it_does(shared: Platfo
     eventually("all is well again", shared.healthy)
 
 
+def test_a_worker_of_which_nothing_is_heard_is_degraded_although_its_process_lives(shared: Platform) -> None:
+    os.kill(shared.pid("worker"), signal.SIGSTOP)
+    try:
+        eventually("status exits 10", lambda: shared.rtp("status", expect=None).returncode == 10)
+        [worker] = [row for row in shared.status()["services"] if row["name"] == "worker"]
+        assert worker["state"] == "degraded"
+        assert worker["pid"] == shared.pid("worker")
+        assert worker["detail"].startswith("silent since 20")
+    finally:
+        os.kill(shared.pid("worker"), signal.SIGCONT)
+    eventually("all is well again", shared.healthy)
+
+
 def test_logs_of_an_unknown_service_name_the_known_ones(shared: Platform) -> None:
     error = shared.failure("logs", "mysql", expect=5)
     assert "postgres" in error["message"]

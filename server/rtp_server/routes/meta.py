@@ -96,6 +96,26 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
 
 
 @get(
+    "/health/worker",
+    name="health.worker",
+    operation_id="health.worker",
+    tags=["health"],
+    security=[{}],
+    opt={"permission": OPEN},
+    responses={503: ResponseSpec(Health, description="Silent.", generate_examples=False)},
+)
+async def worker(request: Request[Any, Any, Any]) -> Response[Health]:
+    """A worker gave a sign of life a moment ago, as the database has it."""
+    state: State = request.app.state.rtp
+    try:
+        async with state.frames.reading(operation="health.worker", principal=WORKER, trace=trace.start()) as frame:
+            heard = await checks.hears_a_worker(frame)
+    except RtpError:
+        heard = False
+    return Response(Health("working" if heard else "silent"), status_code=200 if heard else 503)
+
+
+@get(
     "/metrics",
     name="metrics.show",
     operation_id="metrics.show",
@@ -141,4 +161,4 @@ async def _record(state: State) -> invariants.Record:
 
 
 HANDLERS = (doctor, money)
-OPEN_HANDLERS = (whoami, live, ready, show_metrics, openapi_document)
+OPEN_HANDLERS = (whoami, live, ready, worker, show_metrics, openapi_document)

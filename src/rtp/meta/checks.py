@@ -76,6 +76,12 @@ async def _append_only(frame: Frame) -> Check:
     )
 
 
+async def hears_a_worker(frame: Frame) -> bool:
+    """Whether any worker gave a sign of life a moment ago."""
+    age = await jobs.heartbeat_age_seconds(frame)
+    return age is not None and age < SILENT_SECONDS
+
+
 async def _worker(frame: Frame) -> Check:
     age = await jobs.heartbeat_age_seconds(frame)
     if age is not None and age < SILENT_SECONDS:

@@ -94,7 +94,7 @@ class Keeper:
             if state == "up":
                 self.board.set(self.service.name, "up", pid=pid)
             elif was in WELL or was == "degraded":
-                self.board.set(self.service.name, "degraded", pid=pid, detail="it does not answer as it should")
+                self.board.set(self.service.name, "degraded", pid=pid, detail=self.service.why)
             elif state == "degraded" and self.service.name.startswith("api"):
                 self.board.set(self.service.name, "degraded", pid=pid, detail="it is alive but not ready")
             await asyncio.sleep(START_POLL if was == "starting" else WATCH_POLL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,15 @@ from typing import Literal, Protocol
 
 import rtp
 from rtp.runtime import adopt, errors, pg_create, postgres, probe, tied, valkey
+from rtp.runtime.forked import GENTLY, UNANSWERED, ForkedService, WorkerService
+from rtp.runtime.forked import reap as reap
 from rtp.runtime.preloader import Preloader
 from rtp.runtime.site import Site, python
 from rtp.runtime.spawn import spawn
 from rtp.runtime.tails import tail
 
-GENTLY: adopt.Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 PROVIDER = "rtp.payments.sandbox"
 LONGEST_LINE = 300
-EXIT_POLLS = 20
 
 
 class Service(Protocol):
@@ -30,6 +29,8 @@ class Service(Protocol):
     name: str
     version: str
     stop_steps: adopt.Steps
+    why: str
+    """What is wrong with it while it is degraded."""
 
     async def start(self) -> int:
         """Start it, or adopt it where it still runs; its pid."""
@@ -50,6 +51,8 @@ class Service(Protocol):
 
 class Child:
     """What is, or may be, a child of the supervisor."""
+
+    why = UNANSWERED
 
     async def exit_code(self, pid: int) -> int | None:
         """Its exit code, which also takes the zombie away; None for one that was adopted."""
@@ -177,48 +180,6 @@ class PreloaderService(TiedService):
         return "up" if self.preloader.loaded.is_set() else "starting"
 
 
-class ForkedService:
-    """An API process or the worker."""
-
-    version = rtp.__version__
-    stop_steps = GENTLY
-
-    def __init__(self, site: Site, preloader: Preloader, name: str, role: Literal["api", "worker"]) -> None:
-        self.site = site
-        self.preloader = preloader
-        self.name = name
-        self.role = role
-
-    async def start(self) -> int:
-        """Fork it once the server is imported and the database prepared."""
-        await self.preloader.loaded.wait()
-        await self.preloader.prepared.wait()
-        return await self.preloader.fork(self.name, self.role)
-
-    def ready(self) -> Literal["up", "degraded", "starting"]:
-        """The API is asked; the worker has no socket, so it is up while it runs."""
-        if self.role == "worker":
-            return "up"
-        if probe.http_status(self.site.api_socket, "/health/ready") == 200:
-            return "up"
-        alive = probe.http_status(self.site.api_socket, "/health/live") == 200
-        return "degraded" if alive else "starting"
-
-    async def exit_code(self, pid: int) -> int | None:
-        """What the preloaded child, its parent, tells a moment later; ours to reap if that one was killed."""
-        for _ in range(EXIT_POLLS):
-            if pid in self.preloader.exits:
-                return self.preloader.exits.pop(pid)
-            if (code := reap(pid)) is not None:
-                return code
-            await asyncio.sleep(0.01)
-        return None
-
-    def log(self) -> Path:
-        """Where its output goes."""
-        return self.site.instance.logs / f"{self.role}.log"
-
-
 @dataclass(frozen=True)
 class Row:
     """One kind of process: the module it needs, whether a setting replaces it, and how its services are made."""
@@ -245,9 +206,7 @@ ROWS = (
     ),
     Row("preloader", "rtp_server.app", lambda _: False, lambda site, pre: [PreloaderService(site, pre)]),
     Row("api", "rtp_server.app", lambda _: False, _apis),
-    Row(
-        "worker", "rtp_server.worker", lambda _: False, lambda site, pre: [ForkedService(site, pre, "worker", "worker")]
-    ),
+    Row("worker", "rtp_server.worker", lambda _: False, lambda site, pre: [WorkerService(site, pre)]),
 )
 STOP_STAGES = (("api",), ("worker",), ("provider", "preloader"), ("valkey", "postgres"))
 """Who is ended together: nobody before those who still need him."""
@@ -261,15 +220,6 @@ def available(row: Row) -> bool:
         return importlib.util.find_spec(row.module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def reap(pid: int) -> int | None:
-    """The exit code of a child that ended; None if it is not our child."""
-    try:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def failure(service: Service, why: str) -> errors.ServiceDidNotStart:

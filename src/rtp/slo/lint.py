@@ -12,7 +12,7 @@ from rtp.slo import openslo, policy
 from rtp.slo.schemas import Objective
 from rtp.telemetry.schemas import Selection
 
-NOISE = ("/health/live", "/health/ready", "/metrics")
+NOISE = ("/health/live", "/health/ready", "/health/worker", "/metrics")
 """Routes that answer to machines; they would make every service look better than it is."""
 
 
