@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from rtp.db.frames import Frames
@@ -191,6 +192,26 @@ async def test_more_rows_than_one_set_holds_are_all_compared(garden: Garden, mon
         await garden.paid()
     planted = {await one(garden) for one in reconciling.PLANTS[:3]}
     assert found(await comparison(garden).look()) == planted
+
+
+async def test_what_a_list_left_out_and_the_provider_has_when_asked_is_no_difference(
+    garden: Garden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await garden.paid()
+
+    async def nothing(_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(garden.provider, "list_charges", nothing)
+    assert found(await comparison(garden).look()) == set()
+
+
+async def test_what_a_mend_was_refused_is_left_open(garden: Garden) -> None:
+    await garden.asked()
+    look = await comparison(garden).look()
+    refused = [structs.replace(one, outcome="refused") for one in look.differences]
+    async with garden.writing() as frame:
+        assert (await service.keep_mend(frame, look, refused)).left_open == 1
 
 
 async def test_a_look_is_kept_and_tells_of_new_differences_once(garden: Garden) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rtp.kit.money import Money
-from rtp.reconciliation.policy import Ours, Theirs, quiet
+from rtp.reconciliation.policy import Ours, Theirs, dispute, quiet
 
 UNTIL = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 BEFORE = UNTIL - timedelta(seconds=1)
@@ -38,3 +38,12 @@ def test_a_pair_is_judged_when_neither_side_moved_since_the_instant(
     mine: Ours | None, other: Theirs | None, judged: bool
 ) -> None:
     assert quiet(mine, other, UNTIL) is judged
+
+
+@pytest.mark.parametrize("known, fix", [(True, "take"), (False, "set_aside")])
+def test_a_dispute_is_taken_in_only_where_its_payment_is_ours(known: bool, fix: str) -> None:
+    found = dispute(
+        None, Theirs(ref="dp", key="pay_1", state="lost", amount=Money(1, "USD"), created_at=BEFORE, known=known)
+    )
+    assert found is not None
+    assert found.fix == fix
