@@ -42,7 +42,7 @@ def test_every_family_of_a_scrape_is_documented_by_the_name_it_has_there() -> No
 
     page = (REFERENCE / "metrics.md").read_text()
     metrics.webhook("sandbox", "taken")
-    scrape = metrics.exposition(1, [("card_declined", "sandbox", 1)]).decode()
+    scrape = metrics.exposition(metrics.Figures(failures=[("card_declined", "sandbox", 1)])).decode()
     told = {line.split()[2] for line in scrape.splitlines() if line.startswith("# HELP ")}
     assert {"breaker_state", "breaker_calls_total", "webhooks_received_total"} <= told
     assert [name for name in sorted(told) if not name.endswith("_created") and f"`{name}`" not in page] == []

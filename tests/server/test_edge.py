@@ -6,15 +6,23 @@ import json
 
 import httpx
 import pytest
+from sqlalchemy import text as sql
 
 from rtp.db.frames import Frames
+from rtp.kit import trace
 from rtp.payments import jobs as payment_jobs
 from rtp.payments.fakes import FakeProvider
+from rtp.permissions import LOCAL_OWNER
 from rtp.testing import money
 from rtp.testing.instance import RunningInstance
 from rtp_server.edge.logs import mask
 
 ADA = {"email": "ada@example.com", "name": "Ada"}
+SAGA = """
+    INSERT INTO sagas (id, name, definition_version, subject, data, state, direction, page_after, created_by, version,
+        created_at, deadline_at, next_at)
+    VALUES (uuidv7(), 'bulk', 1, '{state}', '{{}}', '{state}', 'forward', 1, 'x', 1, now(), now(), '2020-01-01Z')
+"""
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -59,11 +67,40 @@ async def test_metrics_bear_the_names_of_the_plan_and_count_what_is_there(
 ) -> None:
     await money.captured_payment(frames, FakeProvider(), payment_jobs.JOBS, card="declined")
     await api.get("/v1/users")
-    text = (await api.get("/metrics")).text
-    assert 'http_request_duration_seconds_bucket{le="0.01",method="GET",route="/v1/users",status_code="200"}' in text
-    assert [f'le="{bound}"' in text for bound in ("0.05", "0.1", "0.5", "1.0", "2.0", "5.0", "+Inf")] == [True] * 7
-    assert 'payment_failures_total{provider="sandbox",reason="card_declined"} 1.0' in text
-    assert "active_subscriptions_total 0.0" in text
+    told = (await api.get("/metrics")).text
+    assert 'http_request_duration_seconds_bucket{le="0.01",method="GET",route="/v1/users",status_code="200"}' in told
+    assert [f'le="{bound}"' in told for bound in ("0.05", "0.1", "0.5", "1.0", "2.0", "5.0", "+Inf")] == [True] * 7
+    assert 'payment_failures_total{provider="sandbox",reason="card_declined"} 1.0' in told
+    assert "active_subscriptions_total 0.0" in told
+
+
+async def test_metrics_tell_what_of_money_waits_for_somebody(api: httpx.AsyncClient, frames: Frames) -> None:
+    payment = await money.captured_payment(frames, FakeProvider(), payment_jobs.JOBS)
+    body = {"amount": 100, "reason": "duplicate"}
+    await api.post(f"/v1/payments/{payment.id}/refunds", json=body, headers={"Idempotency-Key": "one"})
+    planted = [
+        """
+        INSERT INTO invariants (name, state, found, examples, detail, fix, version, since, checked_at) VALUES
+            ('balances', 'failed', 1, '[]', '', '', 1, now(), now()),
+            ('ledger', 'ok', 0, '[]', '', '', 1, now(), now()),
+            ('provider record', 'warning', 0, '[]', '', '', 1, now(), now())
+        """,
+        SAGA.format(state="stuck"),
+        SAGA.format(state="running"),
+    ]
+    async with frames.writing(operation="t", principal=LOCAL_OWNER, trace=trace.start()) as frame:
+        for one in planted:
+            await frame.execute(sql(one))
+    lines = set((await api.get("/metrics")).text.splitlines())
+    assert {
+        'refunds{state="created"} 1.0',
+        'refunds{state="unknown"} 0.0',
+        'refunds{state="failed"} 0.0',
+        "sagas_stuck 1.0",
+        "sagas_late 1.0",
+        "invariants_broken 1.0",
+        "invariants_unjudged 1.0",
+    } <= lines
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,22 @@
-"""Prometheus metrics of the API process, by the names of the platform's plan."""
+"""Prometheus metrics of the API, by the names of the platform's plan.
+
+Where several processes answer on one socket, each keeps its counts in a file of its own, and whoever is scraped adds
+all of them up; those of a process that ended stay, so no count ever falls before the next start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from rtp.breakers.schemas import Breaker
+from rtp.runtime.instance import SHARED_METRICS
 
 CIRCUITS = {"closed": 0, "half_open": 1, "open": 2}
 REGISTRY = CollectorRegistry()
@@ -32,6 +40,23 @@ WEBHOOKS = Counter(
 )
 
 
+class Figures(Struct, frozen=True, kw_only=True):
+    """What is counted over rows, so that it agrees whichever process is asked.
+
+    `failures` are payments by reason and provider, `refunds` those that are not settled or failed, by state; the rules
+    are those of money, as the last look found them.
+    """
+
+    active_subscriptions: int = 0
+    failures: Sequence[tuple[str, str, int]] = ()
+    breakers: Sequence[Breaker] = ()
+    refunds: Mapping[str, int] = {}
+    sagas_stuck: int = 0
+    sagas_late: int = 0
+    rules_broken: int = 0
+    rules_unjudged: int = 0
+
+
 def webhook(provider: str, result: Literal["taken", "repeated", "forged", "stale"]) -> None:
     """Count one webhook; of a refused one this is all that is kept."""
     WEBHOOKS.labels(provider, result).inc()
@@ -42,38 +67,59 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     REQUESTS.labels(method, route, str(status)).observe(seconds)
 
 
-def exposition(
-    active_subscriptions: int, failures: Iterable[tuple[str, str, int]], breakers: Sequence[Breaker] = ()
-) -> bytes:
+def exposition(figures: Figures) -> bytes:
     """The text format that Prometheus scrapes; what the database counts comes from the database at each scrape."""
     counted = CollectorRegistry()
-    counted.register(_Counted(active_subscriptions, list(failures), breakers))
-    return generate_latest(REGISTRY) + generate_latest(counted)
+    counted.register(_Counted(figures))
+    return generate_latest(_own()) + generate_latest(counted)
+
+
+def _own() -> CollectorRegistry:
+    """The counts of this process, or of all that share the socket."""
+    if not os.environ.get(SHARED_METRICS):
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return together
 
 
 def families() -> list[Metric]:
     """Every family that a scrape can show, also those of which there is nothing yet."""
-    return [*REGISTRY.collect(), *_Counted(0, [], []).collect()]
+    return [*REGISTRY.collect(), *_Counted(Figures()).collect()]
 
 
 class _Counted:
-    """Figures that are counted over rows, so that they agree whichever process is asked."""
+    """The figures as families."""
 
-    def __init__(self, active: int, failures: list[tuple[str, str, int]], breakers: Sequence[Breaker]) -> None:
-        self.active = active
-        self.failures = failures
-        self.breakers = breakers
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
 
     def collect(self) -> Iterator[Metric]:
         """The families, in the client library's form."""
         active = "Subscriptions that are trialing, active or past due."
-        yield GaugeMetricFamily("active_subscriptions_total", active, value=self.active)
+        yield GaugeMetricFamily("active_subscriptions_total", active, value=self.figures.active_subscriptions)
         failed = "Payments that the provider did not take."
         family = CounterMetricFamily("payment_failures_total", failed, labels=["reason", "provider"])
-        for reason, provider, count in self.failures:
+        for reason, provider, count in self.figures.failures:
             family.add_metric([reason, provider], count)
         yield family
+        yield from self._money()
         yield from self._breakers()
+
+    def _money(self) -> Iterator[Metric]:
+        words = "Refunds that are under way, wait for a person, or failed, by state."
+        refunds = GaugeMetricFamily("refunds", words, labels=["state"])
+        for state, count in self.figures.refunds.items():
+            refunds.add_metric([state], count)
+        yield refunds
+        stuck = "Sagas that no retry can bring on."
+        yield GaugeMetricFamily("sagas_stuck", stuck, value=self.figures.sagas_stuck)
+        late = "Sagas that have waited for their turn for over 10 minutes."
+        yield GaugeMetricFamily("sagas_late", late, value=self.figures.sagas_late)
+        rules = "Rules of money that did not hold at the last look."
+        yield GaugeMetricFamily("invariants_broken", rules, value=self.figures.rules_broken)
+        unjudged = "Rules of money that could not be judged at the last look."
+        yield GaugeMetricFamily("invariants_unjudged", unjudged, value=self.figures.rules_unjudged)
 
     def _breakers(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(
@@ -82,7 +128,7 @@ class _Counted:
         calls = CounterMetricFamily(
             "breaker_calls", "Calls through circuit breakers, by how they ended.", labels=["name", "process", "outcome"]
         )
-        for one in self.breakers:
+        for one in self.figures.breakers:
             state.add_metric([one.name, one.process], CIRCUITS[one.circuit])
             for outcome, count in one.calls.items():
                 calls.add_metric([one.name, one.process, outcome], count)

@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy import text
 
 from rtp.breakers import service as breakers
+from rtp.db.frame import Frame
 from rtp.errors import Problem, RtpError
 from rtp.invariants import schemas as invariant_schemas
 from rtp.invariants import service as invariants
@@ -20,6 +21,8 @@ from rtp.migrations import schema
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import WORKER
+from rtp.refunds import service as refunds
+from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
 from rtp_server.operation import OPEN, operation, principal_of
@@ -131,10 +134,23 @@ async def show_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         operation="metrics.show", principal=principal_of(request), trace=request.scope["state"]["trace"]
     )
     async with reading as frame:
-        text_format = metrics.exposition(
-            await subscriptions.active_count(frame), await payments.failures(frame), await breakers.every(frame)
-        )
-    return Response(text_format, media_type="text/plain; version=0.0.4; charset=utf-8")
+        figures = await _figures(frame)
+    return Response(metrics.exposition(figures), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _figures(frame: Frame) -> metrics.Figures:
+    stuck, late = await sagas.waiting(frame)
+    money_rules = await invariants.last(frame)
+    return metrics.Figures(
+        active_subscriptions=await subscriptions.active_count(frame),
+        failures=await payments.failures(frame),
+        breakers=await breakers.every(frame),
+        refunds=await refunds.unsettled(frame),
+        sagas_stuck=stuck,
+        sagas_late=late,
+        rules_broken=len(money_rules.broken),
+        rules_unjudged=len(money_rules.unjudged),
+    )
 
 
 @get("/openapi.json", name="openapi.show", include_in_schema=False, opt={"permission": OPEN})

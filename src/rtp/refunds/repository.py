@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
@@ -120,6 +120,13 @@ async def page(frame: Frame, page: PageRequest, *, user_id: int | None, state: R
     """One page of refunds."""
     query = matching(select(refunds), (refunds.c.user_id, user_id), (refunds.c.state, state))
     return await page_of(frame, page, query, key=refunds.c.id, time=refunds.c.created_at, build=to_refund)
+
+
+async def counts(frame: Frame, states: Sequence[RefundState]) -> dict[str, int]:
+    """How many refunds each of these states has; an index holds them apart from all others."""
+    query = select(refunds.c.state, func.count().label("number")).where(refunds.c.state.in_(states))
+    found = {row.state: int(row.number) for row in await frame.all(query.group_by(refunds.c.state))}
+    return {state: found.get(state, 0) for state in states}
 
 
 async def user_of_provider_ref(frame: Frame, ref: str) -> int | None:

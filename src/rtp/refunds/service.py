@@ -156,6 +156,11 @@ async def page(frame: Frame, page: PageRequest, *, user: str = "", state: Refund
     return await repository.page(frame, page, user_id=user_id, state=state)
 
 
+async def unsettled(frame: Frame) -> dict[str, int]:
+    """How many refunds are under way, wait for a person, or failed, by state."""
+    return await repository.counts(frame, ("waiting", "created", "submitted", "pending", "unknown", "failed"))
+
+
 async def policy_version(frame: Frame) -> int:
     """Which version of the refund policy holds; 0 is none."""
     return (await desks.current(frame)).version

@@ -18,6 +18,8 @@ from rtp.settings import Settings
 FORMAT = 1
 UNIX_PATH_LIMIT = 107
 LONGEST_SOCKET_NAME = len("/postgres/.s.PGSQL.5432.lock")
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the processes behind one socket keep their counts, for each to tell those of all; the client library's name."""
 
 
 class InstanceFile(msgspec.Struct, kw_only=True):
@@ -62,6 +64,7 @@ class Instance:
         self.token_file = self.home / "token"
         self.state_file = self.run / "state.json"
         self.lock_file = self.run / "supervisor.lock"
+        self.metrics = self.run / "metrics"
 
     @property
     def socket_folder(self) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rtp.runtime import errors, pg_binaries
 from rtp.runtime import instance as instances
 from rtp.runtime import valkey as valkeys
-from rtp.runtime.instance import Instance, InstanceFile
+from rtp.runtime.instance import SHARED_METRICS, Instance, InstanceFile
 from rtp.runtime.postgres import Postgres
 from rtp.runtime.valkey import Valkey
 from rtp.settings import Settings
@@ -67,6 +67,9 @@ class Site:
             "RTP_SECRETS_FILE": str(self.instance.secrets_file),
             **({"RTP_PROVIDER_URL": self.provider_url} if self.has_sandbox else {}),
         }
+        values.pop(SHARED_METRICS, None)
+        if self.settings.api_processes > 1:
+            values[SHARED_METRICS] = str(self.instance.metrics)
         if self.postgres is not None:
             values["RTP_DATABASE_URL"] = self.postgres.app_url(secrets)
             values["RTP_DATABASE_OWNER_URL"] = self.postgres.owner_url(secrets)
@@ -164,6 +167,13 @@ def bind(site: Site) -> None:
         site.file.port = port
         site.instance.write(site.file)
     site.provider_port = free_port()
+
+
+def share_metrics(site: Site) -> None:
+    """Begin the counts of all API processes at nothing; a single one keeps them in its memory."""
+    shutil.rmtree(site.instance.metrics, ignore_errors=True)
+    if site.settings.api_processes > 1:
+        site.instance.metrics.mkdir(mode=0o700)
 
 
 def _bind_tcp(wanted: int, before: int) -> socket.socket:

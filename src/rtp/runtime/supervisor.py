@@ -202,6 +202,7 @@ def main(argv: list[str] | None = None) -> int:
             stopping.end_leftovers(instance, keep_databases=True)
             place = site.open_site(instance, settings, durable=not options.throwaway)
             site.bind(place)
+            site.share_metrics(place)
             problem = asyncio.run(_serve(Supervisor(place, report.send), options.lifeline))
             stopping.remove_sockets(instance)
             if options.throwaway:
