@@ -185,6 +185,18 @@ def reject(call: Call, refund: RefundId, note: Note = "") -> Refund:
 
 
 @app.command()
+@write(schemas.CANCEL, side_effects="ends a refund that was not sent yet; its amount can be refunded again")
+def cancel(call: Call, refund: RefundId, note: Note = "") -> Refund:
+    """Call off a refund that was not sent to the provider yet, as while its breaker is open.
+
+    Examples:
+        rtp refunds cancel rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
+        rtp refunds cancel rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F --note "The wrong member."
+    """
+    return call.write(schemas.CANCEL, Decision(note=note), refund=refund)
+
+
+@app.command()
 @write(
     schemas.RETRY,
     waiting=SETTLED,

@@ -40,6 +40,7 @@ REFUSED = {
     "rtp migrations apply --target": {7},  # the schema is past it
     "rtp breakers reset": {7},  # it is closed, and nothing is to be reset
     "rtp refunds retry": {0, 7},  # its card takes no refund, however often one is issued
+    "rtp refunds cancel": {7},  # it was sent long ago
     "rtp doctor": {0, 10},  # what it finds on a test's machine is its own business
     "rtp webhooks endpoints test we_01J9ZK3V5W8X2Y4A6B7C8D9E0F --timeout": {7},  # the platform takes no webhook there
     "rtp slo report": {0, 10, 11},  # a verdict, not a failure

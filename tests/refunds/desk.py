@@ -163,7 +163,7 @@ class Desk:
     async def decide(
         self, refund: str, verb: str, *, by: httpx.AsyncClient | None = None, note: str = ""
     ) -> httpx.Response:
-        """Approve, reject or retry."""
+        """Approve, reject, cancel or retry."""
         key = f"key-{next(self._keys)}"
         sent = None if verb == "retry" else {"note": note}
         return await (by or self.api).post(f"/v1/refunds/{refund}/{verb}", json=sent, headers={"Idempotency-Key": key})

@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.operations import Page
-from rtp.refunds import deciding, policies, previewing, schemas, service
+from rtp.refunds import canceling, deciding, policies, previewing, schemas, service
 from rtp.refunds.schemas import (
     Decision,
     IssueRefund,
@@ -65,6 +65,12 @@ async def reject(frame: Frame, refund: str, data: Decision) -> Refund:
     return await deciding.reject(frame, refund, data)
 
 
+@operation(schemas.CANCEL)
+async def cancel(frame: Frame, refund: str, data: Decision) -> Refund:
+    """Call off a refund that was not sent to the provider yet."""
+    return await canceling.cancel(frame, refund, data)
+
+
 @operation(schemas.RETRY)
 async def retry(frame: Frame, refund: str) -> Refund:
     """Issue a failed refund anew, or ask the provider now about one under way."""
@@ -89,4 +95,4 @@ async def apply_policy(frame: Frame, data: RefundRules) -> PolicyDiff:
     return await policies.apply(frame, data)
 
 
-HANDLERS = (list_refunds, show, preview, issue, approve, reject, retry, show_policy, plan_policy, apply_policy)
+HANDLERS = (list_refunds, show, preview, issue, approve, reject, cancel, retry, show_policy, plan_policy, apply_policy)

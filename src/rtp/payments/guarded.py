@@ -76,6 +76,11 @@ class GuardedProvider:
         self._monotonic = monotonic
         self._random = random.SystemRandom()
 
+    def hold_back(self) -> None:
+        """Raises: ProviderResting, while every call would be turned away."""
+        if self.breaker.state == "open":
+            raise self._resting(self.breaker.retry_after)
+
     async def tokenize(self, card: str) -> ProviderCard:
         """The reference of a card."""
         return await self._read(self._provider.tokenize, card)
@@ -172,12 +177,15 @@ class GuardedProvider:
                 raise self._still(error) from error
             raise
         except BreakerOpen as error:
-            seconds = math.ceil(error.retry_after * 10) / 10
-            raise ProviderResting(provider=self.name, breaker=self.breaker.name, retry_after=seconds) from error
+            raise self._resting(error.retry_after) from error
         except OverCapacity as error:
             raise ProviderBusy(provider=self.name, retry_after=1.0) from error
         except BreakerShutDown as error:
             raise ProviderUnavailable(why="this process ends") from error
+
+    def _resting(self, seconds: float) -> ProviderResting:
+        rounded = math.ceil(seconds * 10) / 10
+        return ProviderResting(provider=self.name, breaker=self.breaker.name, retry_after=rounded)
 
     @property
     def _probes(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -212,6 +212,24 @@ class PaymentProvider(Protocol):
     async def close(self) -> None:
         """Give up its connections."""
         ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A provider behind a breaker: what is not sent need not be noted as sent."""
+
+    def hold_back(self) -> None:
+        """Raises: ProviderResting, while every call would be turned away."""
+        ...
+
+
+def hold_back(provider: PaymentProvider) -> None:
+    """Leave a provider alone whose breaker is open, before anything is noted as sent to it.
+
+    Raises: ProviderResting.
+    """
+    if isinstance(provider, Resting):
+        provider.hold_back()
 
 
 def hold_to(provider: PaymentProvider, payment: str, made_through: str) -> None:

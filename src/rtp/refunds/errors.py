@@ -95,6 +95,14 @@ class IllegalRefundMove(RtpError):
     hint = "rtp refunds show {key}"
 
 
+class RefundSent(RtpError):
+    """The refund {key} is {state}: it was sent to the provider, or may have been, so nobody can call it off."""
+
+    status = 409
+    still = "It goes on as before."
+    hint = "rtp refunds show {key}"
+
+
 class RefundRetried(RtpError):
     """The failed refund {key} was already issued anew: {second}."""
 

@@ -6,13 +6,17 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider, hold_to
+from rtp.payments.ports import PATIENT, PaymentProvider, hold_back, hold_to
 from rtp.refunds import deciding, service, settling
 from rtp.refunds.schemas import Refund
 
 
 async def submit(context: Context, refund: str) -> None:
-    """Ask the provider to return the money; again after a crash, under the same key."""
+    """Ask the provider to return the money; again after a crash, under the same key.
+
+    While the breaker is open it stays created, so that it can still be called off.
+    """
+    hold_back(context.services["provider"])
     async with context.writing() as frame:
         asked = await settling.submit(frame, refund)
         failpoints.reach("job.before_submit")

@@ -105,7 +105,7 @@ class IssueRefund(PreviewRefund, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Decision(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a second person says of a refund that waits."""
+    """What is said with a decision about a refund."""
 
     note: Remark = ""
 
@@ -256,6 +256,7 @@ PREVIEW = Operation(
 ISSUE = write("refunds.issue", "POST", "/payments/{payment}/refunds", Refund, body=IssueRefund, money=True, status=201)
 APPROVE = write("refunds.approve", "POST", "/refunds/{refund}/approve", Refund, body=Decision, money=True)
 REJECT = write("refunds.reject", "POST", "/refunds/{refund}/reject", Refund, body=Decision)
+CANCEL = write("refunds.cancel", "POST", "/refunds/{refund}/cancel", Refund, body=Decision)
 RETRY = write("refunds.retry", "POST", "/refunds/{refund}/retry", Refund, money=True)
 POLICY = read("refund_policy.show", "/refund-policy", RefundPolicy)
 PLAN_POLICY = Operation("refund_policy.plan", "POST", "/refund-policy/diff", PolicyDiff, body=RefundRules, kind="read")
