@@ -122,30 +122,42 @@ async def _refund(socket: str, payments: Iterator[str], until: float) -> int:
 
 
 async def statements(instance: RunningInstance, payments: list[str]) -> int:
-    """How many statements the API sends for one refund, counted in an application of this process."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
+    """How many statements the API sends for one refund beside BEGIN and COMMIT, counted in an application of ours."""
     from rtp.testing import asgi
     from rtp_server.app import create_app
 
-    sent: list[str] = []
     counts = []
     environment = open_site(Instance(at := Settings(home=str(instance.home))), at).environment()
-    app: Any = create_app(load(environment))
-    event.listen(Engine, "before_cursor_execute", lambda _connection, _cursor, text, *_: sent.append(text))
+    app: Any = create_app(load(environment | {"RTP_LOG_LEVEL": "error"}))
     async with asgi.started(app), asgi.client(app, socket=True) as client:
         for payment in payments:  # the fewest count: the application's own upkeep comes in between
-            sent.clear()
-            answer = await client.post(
-                f"/v1/payments/{payment}/refunds",
-                json={"reason": "duplicate", "amount": 2500},
-                headers={"idempotency-key": str(uuid.uuid4())},
-            )
+            with counted() as sent:
+                answer = await client.post(
+                    f"/v1/payments/{payment}/refunds",
+                    json={"reason": "duplicate", "amount": 2500},
+                    headers={"idempotency-key": str(uuid.uuid4())},
+                )
             if answer.status_code != 201:
                 raise NotMeasured(answer.text)
             counts.append(len(sent))
     return min(counts)
+
+
+@contextmanager
+def counted() -> Iterator[list[Any]]:
+    """What this process sends to PostgreSQL through the driver meanwhile, whoever wrote it."""
+    sent: list[Any] = []
+    execute = psycopg.AsyncCursor.execute
+
+    async def noting(self: Any, query: Any, *values: Any, **how: Any) -> Any:
+        sent.append(query)
+        return await execute(self, query, *values, **how)
+
+    psycopg.AsyncCursor.execute = noting  # type: ignore[method-assign]
+    try:
+        yield sent
+    finally:
+        psycopg.AsyncCursor.execute = execute  # type: ignore[method-assign]
 
 
 def synced(connection: psycopg.Connection) -> int:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Annotated, Any, get_origin, get_type_hints
 
 import msgspec
-from litestar import Request, Response, route
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader
 from litestar.enums import RequestEncodingType
@@ -89,6 +89,15 @@ class Endpoint:
         return {name: msgspec.convert(value, hints[name]) for name, value in query.items()}
 
 
+class Route(HTTPRouteHandler):
+    """A route whose guards are given the route itself; Litestar would make them a copy of it in each request."""
+
+    async def authorize_connection(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Ask each guard, outermost first."""
+        for guard in self.resolve_guards():
+            await guard(connection, self)  # type: ignore[misc]
+
+
 def operation(
     declared: Operation[Any, Any], *, outside: Outside | None = None
 ) -> Callable[[Handler], HTTPRouteHandler]:
@@ -102,7 +111,7 @@ def operation(
             return await runner(endpoint, request, {_own(name): value for name, value in arguments.items()})
 
         _sign(endpoint_of, endpoint)
-        return route(
+        return Route(
             re.sub(r"\{(\w+)\}", r"{\1:str}", declared.path),
             http_method=[declared.method],
             status_code=declared.status,

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from rtp.db.frame import Frame
+from rtp.db.prepared import Prepared
 from rtp.errors import ExitCode, RtpError
 
 
@@ -45,11 +46,13 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-_FIND = text(
-    """
+_FIND = Prepared(
+    text(
+        """
     SELECT pg_try_advisory_xact_lock(:lock) AS taken, a.fingerprint, a.operation, a.status, a.body
     FROM (VALUES (1)) AS always LEFT JOIN stored_answers a ON a.scope = :scope AND a.key = :key
     """
+    )
 )
 
 

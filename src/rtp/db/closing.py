@@ -11,17 +11,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
+
+from rtp.db.prepared import Prepared
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from rtp.db.frame import Job
+    from rtp.db.prepared import Driver
 
-Added = tuple[str, dict[str, Any]]
-"""(table, its columns' values)."""
-Shape = tuple[str, tuple[str, ...]]
-"""(table, the columns that are given)."""
+
+class Writing(msgspec.Struct, frozen=True):
+    """A statement that writes otherwise than by adding rows as they are; its `sql` reads them from `{rows}`."""
+
+    sql: str
+
+
+Added = tuple[str | Writing, dict[str, Any]]
+"""(table or statement, the values of a row)."""
+Shape = tuple[str | Writing, tuple[str, ...]]
+"""(table or statement, the columns that are given)."""
 
 _DEFER = """
     SELECT procrastinate_defer_jobs_v1(ARRAY(
@@ -32,7 +40,7 @@ _DEFER = """
 """
 
 
-async def write(connection: AsyncConnection, added: Sequence[Added], jobs: Sequence[Job] = ()) -> None:
+async def write(driver: Driver, added: Sequence[Added], jobs: Sequence[Job] = ()) -> None:
     """Insert the rows, those of a table in their order, and queue the jobs, in the connection's transaction."""
     if not (added or jobs):
         return
@@ -41,18 +49,20 @@ async def write(connection: AsyncConnection, added: Sequence[Added], jobs: Seque
         shapes.setdefault((table, tuple(row)), []).append(row)
     given: dict[str, Any] = {str(place): rows for place, rows in enumerate(shapes.values())}
     document = msgspec.json.encode(given | {"jobs": jobs}, enc_hook=str).decode()
-    await connection.execute(_statement(tuple(shapes), bool(jobs)), {"given": document})
+    await driver.run(_statement(tuple(shapes), bool(jobs)), {"given": document})
 
 
 @lru_cache(maxsize=512)
-def _statement(shapes: tuple[Shape, ...], jobs: bool) -> TextClause:
+def _statement(shapes: tuple[Shape, ...], jobs: bool) -> Prepared:
     writing = ", ".join(f"w{place} AS ({_inserting(shape, place)})" for place, shape in enumerate(shapes))
     given = "given AS MATERIALIZED (SELECT CAST(:given AS jsonb) AS of)"
-    return text(f"WITH {given}{', ' if shapes else ''}{writing} {_DEFER if jobs else 'SELECT FROM given'}")
+    return Prepared(text(f"WITH {given}{', ' if shapes else ''}{writing} {_DEFER if jobs else 'SELECT FROM given'}"))
 
 
 def _inserting(shape: Shape, place: int) -> str:
     table, columns = shape
+    if isinstance(table, Writing):
+        return table.sql.format(rows=f"given, jsonb_to_recordset(of -> '{place}')")
     names = ", ".join(columns)
     rows = f"jsonb_populate_recordset(NULL::{table}, of -> '{place}')"
     return f"INSERT INTO {table} ({names}) SELECT {names} FROM given, {rows}"  # noqa: S608 - names of our own

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -17,8 +18,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db import records
-from rtp.db.closing import Added, write
+from rtp.db.closing import Added, Writing, write
 from rtp.db.premises import Premises
+from rtp.db.prepared import Driver, Prepared
 from rtp.kit import canonical, ids
 from rtp.kit.clock import to_text
 from rtp.kit.ids import IdSource
@@ -104,17 +106,27 @@ class Frame:
             await self.flush()
         return await self.connection.execute(statement, values)
 
-    async def all(self, statement: Executable, values: Any = None) -> Sequence[Row[Any]]:
+    async def all(self, statement: Executable | Prepared, values: Any = None) -> Sequence[Row[Any]]:
         """All rows of a query."""
         if self.added:
             await self.flush()
+        if isinstance(statement, Prepared):
+            return await self.driver.run(statement, values)
         return (await self.connection.execute(statement, values)).all()
 
-    async def first(self, statement: Executable, values: Any = None) -> Row[Any] | None:
+    async def first(self, statement: Executable | Prepared, values: Any = None) -> Row[Any] | None:
         """The first row of a query, or None."""
         if self.added:
             await self.flush()
+        if isinstance(statement, Prepared):
+            rows = await self.driver.run(statement, values)
+            return rows[0] if rows else None
         return (await self.connection.execute(statement, values)).first()
+
+    @cached_property
+    def driver(self) -> Driver:
+        """The driver's own connection, in the frame's transaction."""
+        return Driver(self.connection)
 
     def record(
         self,
@@ -182,6 +194,10 @@ class Frame:
         """Insert a row before the frame's next statement; best last, so that it goes in one with all that closes it."""
         self.added.append((table, row))
 
+    def write(self, writing: Writing, **row: Any) -> None:
+        """Give a statement a row of its own before the frame's next statement, as `add` does a table."""
+        self.added.append((writing, row))
+
     def add_once(self, effect: str) -> None:
         """Take a once-only effect that nobody can have taken before, as of something made in this frame."""
         self.add("effects", key=effect)
@@ -197,14 +213,14 @@ class Frame:
         """Insert now what was added so far."""
         if self.added:
             added, self.added = self.added, []
-            await write(self.connection, added)
+            await write(self.driver, added)
 
     async def close(self, *, plan_id: UUID | None = None) -> None:
         """Write what was added, events, audit row and jobs, and force the deferred checks. Does not commit."""
         events = [("events", self._event_row(note)) for note in self.notes]
         audit = [("audit", row) for row in self._audit_rows(plan_id)]
         added, self.added = self.added, []  # a dry run executes once more, which must not add them again
-        await write(self.connection, [*added, *events, *audit], self.jobs)
+        await write(self.driver, [*added, *events, *audit], self.jobs)
         if self.dry_run:
             await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 

@@ -90,4 +90,4 @@ class Frames:
             yield frame
             await frame.close(plan_id=plan_id)
             if not dry_run:
-                await connection.commit()
+                await frame.driver.commit()

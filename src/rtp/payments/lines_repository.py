@@ -6,13 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from rtp.db import bulk
 from rtp.db.frame import Frame
+from rtp.db.prepared import Prepared
 from rtp.kit.money import Money
 from rtp.payments.model import payment_lines
 from rtp.payments.schemas import ChargeLine, SoldLine
+
+_OF_PAYMENT = Prepared(
+    select(payment_lines)
+    .where(payment_lines.c.payment_id == bindparam("payment_id"))
+    .order_by(payment_lines.c.position)
+)
 
 
 def rows_of(frame: Frame, user_id: int, payment_id: UUID, lines: Sequence[ChargeLine]) -> list[dict[str, Any]]:
@@ -46,8 +53,7 @@ async def add(frame: Frame, rows: Sequence[dict[str, Any]]) -> None:
 
 async def of_payment(frame: Frame, payment_id: UUID, currency: str) -> list[SoldLine]:
     """The lines of a payment, in their order."""
-    query = select(payment_lines).where(payment_lines.c.payment_id == payment_id).order_by(payment_lines.c.position)
-    return [_to_line(row, currency) for row in await frame.all(query)]
+    return [_to_line(row, currency) for row in await frame.all(_OF_PAYMENT, {"payment_id": payment_id})]
 
 
 async def of_payments(frame: Frame, currencies: Mapping[UUID, str]) -> dict[UUID, list[SoldLine]]:

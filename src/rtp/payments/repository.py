@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select, text
 
 from rtp.db import bulk
+from rtp.db.closing import Writing
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
 from rtp.db.rows import change_row, find_row
@@ -19,16 +20,18 @@ from rtp.payments import policy
 from rtp.payments.model import payment_methods, payments
 from rtp.payments.schemas import LinePart, Payment, PaymentMethod, PaymentState
 
-_HOLD = text(
+_HOLD = Writing(
     """
-    WITH held AS (
-        UPDATE payments SET refunds_held = refunds_held + :amount, version = version + 1 WHERE id = :payment_id
-    )
+    UPDATE payments p SET refunds_held = p.refunds_held + v.amount, version = p.version + 1
+    FROM {rows} AS v(payment_id uuid, amount bigint) WHERE p.id = v.payment_id
+    """
+)
+_HOLD_LINE = Writing(
+    """
     UPDATE payment_lines l SET quantity_held = l.quantity_held + v.quantity, net_held = l.net_held + v.net,
         tax_held = l.tax_held + v.tax
-    FROM unnest(CAST(:positions AS integer[]), CAST(:quantities AS integer[]), CAST(:nets AS bigint[]),
-        CAST(:taxes AS bigint[])) AS v(position, quantity, net, tax)
-    WHERE l.payment_id = :payment_id AND l.position = v.position RETURNING l.position, l.id
+    FROM {rows} AS v(payment_id uuid, position integer, quantity integer, net bigint, tax bigint)
+    WHERE l.payment_id = v.payment_id AND l.position = v.position
     """
 )
 _LOSE = text(
@@ -114,20 +117,18 @@ async def add(
     return to_payment((await frame.execute(insert(payments).values(values).returning(payments))).one())
 
 
-async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> dict[int, UUID]:
-    """Add to what refunds hold of a payment and its lines (negative parts give back); the lines' ids by position.
+async def hold(frame: Frame, payment_id: UUID, parts: Sequence[LinePart]) -> None:
+    """Add to what refunds hold of a payment and its lines; negative parts give back.
 
     The rows' CHECKs keep the cap of the payment and of each line.
     """
-    given = {
-        "payment_id": payment_id,
-        "amount": sum(part.net + part.tax for part in parts),
-        "positions": [part.position for part in parts],
-        "quantities": [part.quantity for part in parts],
-        "nets": [part.net for part in parts],
-        "taxes": [part.tax for part in parts],
-    }
-    return {row.position: row.id for row in await frame.all(_HOLD, given)}
+    await frame.flush()  # an update takes one row for each that it changes
+    frame.write(_HOLD, payment_id=payment_id, amount=sum(part.net + part.tax for part in parts))
+    for part in parts:
+        frame.write(
+            _HOLD_LINE, payment_id=payment_id, position=part.position, quantity=part.quantity, net=part.net,
+            tax=part.tax,
+        )  # fmt: skip
 
 
 async def lost(frame: Frame, payment_id: UUID) -> int:

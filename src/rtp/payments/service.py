@@ -176,12 +176,9 @@ async def lines_of(frame: Frame, payments: Sequence[Payment]) -> dict[str, list[
     return {ids.show("pay", payment_id): lines for payment_id, lines in found.items()}
 
 
-async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart]) -> dict[int, UUID]:
-    """Take parts of lines out of what is left to refund; negative ones give it back. The payment must be locked.
-
-    Returns the ids of the lines by their position.
-    """
-    return await repository.hold(frame, id_of(payment.id), parts)
+async def hold_refund(frame: Frame, payment: Payment, parts: Sequence[LinePart]) -> None:
+    """Take parts of lines out of what is left to refund; negative ones give it back. The payment must be locked."""
+    await repository.hold(frame, id_of(payment.id), parts)
 
 
 async def note_disputes(frame: Frame, payment: Payment, *, open: int, lost: int) -> Payment:

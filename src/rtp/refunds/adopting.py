@@ -32,7 +32,7 @@ async def take_in(frame: Frame, payment_key: str, told: ProviderRefund) -> Refun
     lines = await payments.lines(frame, payment)
     asked = PreviewRefund(amount=told.amount.amount, currency=told.amount.currency)
     parts, amount = service.taken(payment, lines, asked)
-    held = await payments.hold_refund(frame, payment, parts)
+    await payments.hold_refund(frame, payment, parts)
     values = {
         "tax": sum(part.tax for part in parts),
         "state": "submitted",
@@ -42,8 +42,8 @@ async def take_in(frame: Frame, payment_key: str, told: ProviderRefund) -> Refun
         "provider_key": told.key,
     }
     user_id = ids.parse_user(payment.user_id)
-    refund = await repository.add(frame, user_id, payments.id_of(payment.id), amount, values)
-    repository.add_lines(frame, user_id, service.id_of(refund.id), parts, held)
+    refund = repository.add(frame, user_id, payments.id_of(payment.id), amount, values)
+    repository.add_lines(frame, user_id, payments.id_of(payment.id), service.id_of(refund.id), parts)
     await movements.refund_reserved(frame, refund, tax=refund.tax, fresh=True)
     frame.record("refund.taken_in", refund.id, refund.version, user_id=user_id, after=refund)
     return await settling.settle(frame, refund.id, told)

@@ -10,12 +10,14 @@ from msgspec import Struct
 from sqlalchemy import insert, select, text
 
 from rtp.db.frame import Frame
+from rtp.db.prepared import Prepared
 from rtp.refunds import policy
 from rtp.refunds.model import refund_policies
 from rtp.refunds.rules import SPANS, Sums
 from rtp.refunds.schemas import Limit, RefundPolicy, RefundRules
 
 _ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended('rtp.refund_policy', 0))")
+_NEWEST = Prepared(select(refund_policies).order_by(refund_policies.c.version.desc()).limit(1))
 _QUEUE = text(
     """
     INSERT INTO refund_desks (holder, currency)
@@ -84,7 +86,7 @@ async def one_by_one(frame: Frame) -> None:
 
 async def current(frame: Frame) -> RefundPolicy:
     """The policy that holds."""
-    row = await frame.first(select(refund_policies).order_by(refund_policies.c.version.desc()).limit(1))
+    row = await frame.first(_NEWEST, {})
     if row is None:
         return RefundPolicy(version=0, rules=None, applied_by="", created_at=None)
     rules = msgspec.convert(row.document, RefundRules)

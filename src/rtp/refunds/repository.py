@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
+from rtp.db.closing import Writing
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, matching, page_of
+from rtp.db.prepared import Prepared
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.operations import Page
@@ -17,13 +20,40 @@ from rtp.payments.schemas import LinePart
 from rtp.refunds.model import refund_lines, refunds
 from rtp.refunds.schemas import Refund, RefundState
 
+_OF_PAYMENT = Prepared(select(refunds).where(refunds.c.payment_id == bindparam("payment_id")).order_by(refunds.c.id))
+_ADD_LINE = Writing(
+    """
+    INSERT INTO refund_lines (id, user_id, refund_id, payment_line_id, position, quantity, net, tax)
+    SELECT v.id, v.user_id, v.refund_id, l.id, v.position, v.quantity, v.net, v.tax
+    FROM {rows} AS v(id uuid, user_id bigint, payment_id uuid, refund_id uuid, position integer, quantity integer,
+        net bigint, tax bigint)
+    JOIN payment_lines l ON l.payment_id = v.payment_id AND l.position = v.position
+    """
+)
+_UNTOLD = {
+    "tax": 0,
+    "note": "",
+    "ticket": "",
+    "approval_needed": False,
+    "approved_by": None,
+    "decided_at": None,
+    "expires_at": None,
+    "retry_of": None,
+    "cancel_subscription": "no",
+    "revoke_access": False,
+    "policy_version": 0,
+    "provider_ref": None,
+    "failure_reason": "",
+    "settled_at": None,
+}
+"""What the database puts where a new refund says nothing."""
 _SAME = (
     "state reason note ticket issued_by approval_needed approved_by decided_at expires_at cancel_subscription "
     "revoke_access policy_version provider_ref failure_reason version created_at settled_at"
 ).split()
 
 
-def to_refund(row: Row[Any]) -> Refund:
+def to_refund(row: Any) -> Refund:
     """A row as the struct that leaves the repository."""
     return Refund(
         id=ids.show("rfd", row.id),
@@ -45,8 +75,7 @@ async def find(frame: Frame, refund_id: UUID, *, lock: bool = False) -> Refund |
 
 async def of_payment(frame: Frame, payment_id: UUID) -> list[Refund]:
     """All refunds of a payment, oldest first."""
-    query = select(refunds).where(refunds.c.payment_id == payment_id).order_by(refunds.c.id)
-    return [to_refund(row) for row in await frame.all(query)]
+    return [to_refund(row) for row in await frame.all(_OF_PAYMENT, {"payment_id": payment_id})]
 
 
 async def retried(frame: Frame, refund_id: UUID, states: Sequence[RefundState]) -> Refund | None:
@@ -61,7 +90,7 @@ async def of_provider_key(frame: Frame, key: str) -> Refund | None:
     return None if row is None else to_refund(row)
 
 
-async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, values: Mapping[str, Any]) -> Refund:
+def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, values: Mapping[str, Any]) -> Refund:
     """Insert a refund."""
     row = {
         "id": frame.ids.uuid(user_id),
@@ -73,20 +102,19 @@ async def add(frame: Frame, user_id: int, payment_id: UUID, amount: Money, value
         "created_at": frame.now,
         **values,
     }
-    return to_refund((await frame.execute(insert(refunds).values(row).returning(refunds))).one())
+    frame.add("refunds", **row)
+    return to_refund(SimpleNamespace(**_UNTOLD | row))
 
 
-def add_lines(
-    frame: Frame, user_id: int, refund_id: UUID, parts: Sequence[LinePart], lines: Mapping[int, UUID]
-) -> None:
-    """Insert what a refund takes of each line; `lines` are the ids of the payment's lines by position."""
+def add_lines(frame: Frame, user_id: int, payment_id: UUID, refund_id: UUID, parts: Sequence[LinePart]) -> None:
+    """Insert what a refund takes of each line of its payment."""
     for part in parts:
-        frame.add(
-            "refund_lines",
+        frame.write(
+            _ADD_LINE,
             id=frame.ids.uuid(user_id),
             user_id=user_id,
+            payment_id=payment_id,
             refund_id=refund_id,
-            payment_line_id=lines[part.position],
             position=part.position,
             quantity=part.quantity,
             net=part.net,

@@ -43,7 +43,7 @@ async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, retry_o
     lines = await payments.lines(frame, payment)
     follow_ups.refuse_impossible(payment, lines, request)
     parts, amount = taken(payment, lines, request)
-    if not request.again:
+    if payment.refunded and not request.again:  # as long as nothing is held, there is nothing to repeat
         _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount)
     await judging.refuse_own_account(frame, payment.user_id)
     judged = await judging.enforce(frame, holds, payment, amount, products_of(lines, parts))
@@ -195,9 +195,9 @@ def _exceeds(payment: Payment, asked: Money) -> RefundExceedsCaptured:
 
 async def _add(frame: Frame, payment: Payment, parts: list[LinePart], amount: Money, values: dict[str, Any]) -> Refund:
     payment_id, user_id = payments.id_of(payment.id), ids.parse_user(payment.user_id)
-    held = await payments.hold_refund(frame, payment, parts)
-    refund = await repository.add(frame, user_id, payment_id, amount, values)
-    repository.add_lines(frame, user_id, id_of(refund.id), parts, held)
+    await payments.hold_refund(frame, payment, parts)
+    refund = repository.add(frame, user_id, payment_id, amount, values)
+    repository.add_lines(frame, user_id, payment_id, id_of(refund.id), parts)
     await movements.refund_reserved(frame, refund, tax=refund.tax, fresh=True)
     why = refund.reason + (f": {refund.note}" if refund.note else "") + (f" [{refund.ticket}]" if refund.ticket else "")
     frame.record(
