@@ -56,6 +56,7 @@ class File(Struct, kw_only=True, forbid_unknown_fields=True):
     approval: list[FileThreshold] = []
     approver: Role = "operator"
     approval_days: int = 3
+    local_approves: bool | None = None
 
 
 def read(path: Path) -> RefundRules:
@@ -79,6 +80,7 @@ def read(path: Path) -> RefundRules:
         approval=[Threshold(**given) for given in approval],
         approver=file.approver,
         approval_days=file.approval_days,
+        local_approves=file.local_approves,
     )
 
 
@@ -94,6 +96,7 @@ def written(rules: RefundRules) -> str:
         "approval": [_said(msgspec.to_builtins(row), row.currency) for row in rules.approval],
         "approver": rules.approver,
         "approval_days": rules.approval_days,
+        "local_approves": rules.local_approves,
     }
     given = {name: value for name, value in document.items() if value is not None}
     return yaml.safe_dump(given, sort_keys=False, width=72, default_flow_style=None)

@@ -61,12 +61,16 @@ A provider's webhook has no token: its signature over the raw bytes is what is c
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks: the local owner of the instance, a token (perhaps of a staff member), or the system's own jobs."""
+    """Who asks: the local owner of the instance, a token (perhaps of a staff member), or the system's own jobs.
+
+    `through` is the token they came by, empty for who needs none.
+    """
 
     kind: Literal["owner", "token", "staff", "system"]
     id: str
     name: str
     role: Role
+    through: str = ""
 
 
 LOCAL_OWNER = Principal(kind="owner", id="local", name="local owner", role="owner")

@@ -18,6 +18,7 @@ class Mutant:
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
+_SECOND = "tests/refunds/test_second_person.py::"
 _BULKS = "tests/refunds/test_bulk_apply.py::"
 _SAGAS = "tests/sagas/test_engine.py::"
 _GUARD = "tests/payments/test_guarded.py::"
@@ -81,7 +82,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="who-issued-a-refund-may-approve-it",
         file="src/rtp/refunds/deciding.py",
-        old="if person.id == refund.issued_by:",
+        old="if frame.principal.id == refund.issued_by:",
         new="if False:",
         test=_POLICY + "test_who_issued_a_refund_cannot_approve_it_by_any_of_their_tokens",
     ),
@@ -123,9 +124,79 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="staff-may-refund-to-themselves",
         file="src/rtp/refunds/judging.py",
-        old="if member.email.casefold() == frame.principal.name.casefold():",
+        old="if mailbox(member.email) == mailbox(frame.principal.name):",
         new="if False:",
         test=_POLICY + "test_nobody_refunds_to_themselves_with_a_policy_or_without",
+    ),
+    Mutant(
+        name="staff-may-refund-to-their-own-address-with-a-tag",
+        file="src/rtp/refunds/judging.py",
+        old="if mailbox(member.email) == mailbox(frame.principal.name):",
+        new="if member.email.casefold() == frame.principal.name.casefold():",
+        test=_SECOND + "test_nobody_refunds_or_approves_to_themselves_under_an_address_with_a_tag",
+    ),
+    Mutant(
+        name="a-bulk-may-refund-to-its-planner-under-a-tag",
+        file="src/rtp/refunds/outlook.py",
+        old="if mailbox(email) == mine",
+        new="if email == frame.principal.name",
+        test=_SECOND + "test_nobody_refunds_or_approves_to_themselves_under_an_address_with_a_tag",
+    ),
+    Mutant(
+        name="staff-may-approve-to-themselves",
+        file="src/rtp/refunds/deciding.py",
+        old="await judging.refuse_own_account(frame, refund.user_id)",
+        new="assert refund.user_id",
+        test=_POLICY + "test_nobody_approves_a_refund_to_themselves",
+    ),
+    Mutant(
+        name="the-issuer-approves-by-an-account-that-they-made",
+        file="src/rtp/refunds/second_person.py",
+        old="asked_by in await tokens.makers(frame, person.id, person.through):",
+        new="asked_by in ():",
+        test=_SECOND + "test_who_asked_cannot_approve_by_an_account_that_they_made",
+    ),
+    Mutant(
+        name="who-made-the-maker-is-not-asked",
+        file="src/rtp/tokens/service.py",
+        old="new = made - known",
+        new="new = set()",
+        test=_SECOND + "test_nor_by_an_account_that_such_an_account_made",
+    ),
+    Mutant(
+        name="the-token-of-the-approver-is-not-asked",
+        file="src/rtp/refunds/second_person.py",
+        old="await tokens.makers(frame, person.id, person.through)",
+        new="await tokens.makers(frame, person.id)",
+        test=_SECOND + "test_nor_by_a_token_that_they_made_for_a_colleague_who_can_by_their_own",
+    ),
+    Mutant(
+        name="who-made-an-api-key-approves-what-it-asked-for",
+        file="src/rtp/refunds/second_person.py",
+        old="and person.id in theirs:",
+        new="and person.id in ():",
+        test=_SECOND + "test_nor_what_an_api_key_asked_for_that_they_made",
+    ),
+    Mutant(
+        name="an-address-with-a-tag-is-another-person",
+        file="src/rtp/kit/text.py",
+        old="{name.partition('+')[0]}",
+        new="{name}",
+        test=_SECOND + "test_nor_under_the_same_address_with_a_tag_or_in_other_letters_whoever_made_the_account",
+    ),
+    Mutant(
+        name="the-local-owner-approves-on-prod",
+        file="src/rtp/refunds/second_person.py",
+        old='if frame.principal.kind == "owner" and not counts:',
+        new="if False:",
+        test=_SECOND + "test_on_staging_and_prod_the_local_owner_is_nobodys_second_person[prod]",
+    ),
+    Mutant(
+        name="a-policy-lets-the-local-owner-approve-on-prod",
+        file="src/rtp/refunds/policies.py",
+        old='if wanted.local_approves and environment != "dev":',
+        new="if False:",
+        test=_SECOND + "test_on_staging_and_prod_the_local_owner_is_nobodys_second_person[prod]",
     ),
     Mutant(
         name="a-disputed-payment-is-refunded",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
@@ -15,6 +16,12 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL)]
 """An e-mail address, at most 254 characters (RFC 5321 §4.5.3.1)."""
 Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 """An IANA time zone name."""
+
+
+def mailbox(email: str) -> str:
+    """The address that mail to this one reaches: without letter case, and without what stands behind a +."""
+    name, _, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
+    return f"{name.partition('+')[0]}@{domain}"
 
 
 def find_nul(value: Any, path: str = "") -> str | None:

@@ -6,13 +6,10 @@ from rtp.db.frame import Frame
 from rtp.kit.money import Money
 from rtp.payments import service as payments
 from rtp.payments.schemas import Payment
-from rtp.permissions import at_least
-from rtp.refunds import desks, judging, policy, repository, service, settling
+from rtp.refunds import desks, judging, policy, repository, second_person, service, settling
 from rtp.refunds.errors import (
     ApprovalExpired,
     ApprovedByIssuer,
-    ApproverNotAPerson,
-    ApproverRoleTooLow,
     IllegalRefundMove,
     RefundLostToDispute,
     RefundRetried,
@@ -24,9 +21,9 @@ AT_ONCE = len(payments.RECONCILE_AFTER)
 
 
 async def approve(frame: Frame, key: str, decision: Decision) -> Refund:
-    """Let a refund that waits go its way; who issued it cannot, by whatever token they come.
+    """Let a refund that waits go its way; who issued it cannot, by whatever token or account they come.
 
-    Raises: RefundNotFound, IllegalRefundMove, ApprovedByIssuer, ApproverNotAPerson, ApproverRoleTooLow, OwnAccount,
+    Raises: RefundNotFound, IllegalRefundMove, ApprovedByIssuer, what `second_person.hold` raises, OwnAccount,
     ApprovalExpired, PaymentDisputed, RefundLostToDispute, and what follow-ups refuse with.
     """
     before = await service.find(frame, key, lock=True)
@@ -104,13 +101,8 @@ async def _refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:
 
 
 async def _refuse_approver(frame: Frame, refund: Refund) -> None:
-    person = frame.principal
-    if person.id == refund.issued_by:
+    if frame.principal.id == refund.issued_by:
         raise ApprovedByIssuer(key=refund.id)
-    if person.kind not in {"staff", "owner"}:
-        raise ApproverNotAPerson(name=person.name)
     holds = await desks.current(frame)
-    wanted = holds.rules.approver if holds.rules is not None else "operator"
-    if not at_least(person.role, wanted):
-        raise ApproverRoleTooLow(wanted=wanted, own=person.role)
+    await second_person.hold(frame, holds.rules, refund.id, asked_by=refund.issued_by, at=refund.created_at)
     await judging.refuse_own_account(frame, refund.user_id)

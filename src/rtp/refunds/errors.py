@@ -167,6 +167,25 @@ class ApproverNotAPerson(RtpError):
     hint = "rtp tokens create --staff EMAIL"
 
 
+class LocalOwnerDecides(RtpError):
+    """The local owner is whoever sits at the machine, perhaps the one who asked, and decides nothing here.
+
+    So it is on staging and prod, and where the refund policy says `local_approves: false`.
+    """
+
+    status = 403
+    still = "It still waits; nothing was paid."
+    hint = "A staff member who did not ask for it approves by a token of their own: rtp context use NAME"
+
+
+class ApproverNotApart(RtpError):
+    """Rtp cannot tell you from who asked for {key}: {why}."""
+
+    status = 403
+    still = "It still waits; nothing was paid."
+    hint = "Let a colleague approve whose account and token were made by somebody else, or end it and ask anew"
+
+
 class ApproverRoleTooLow(RtpError):
     """The refund policy lets the role {wanted} or above approve, and yours is {own}."""
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
+from rtp.kit.text import mailbox
 from rtp.payments import service as payments
 from rtp.payments.schemas import Payment
 from rtp.refunds import desks, rules
@@ -29,13 +30,13 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 async def refuse_own_account(frame: Frame, user_id: str) -> None:
-    """Nobody decides about money to themselves: a staff member's e-mail is compared with the member's.
+    """Nobody decides about money to themselves: a staff member's mailbox is compared with the member's.
 
     Raises: OwnAccount.
     """
     if frame.principal.kind == "staff":
         member = await users.resolve(frame, user_id)
-        if member.email.casefold() == frame.principal.name.casefold():
+        if mailbox(member.email) == mailbox(frame.principal.name):
             raise OwnAccount(email=member.email)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from rtp.db.frame import Frame
 from rtp.kit import ids
 from rtp.kit.money import Money
+from rtp.kit.text import mailbox
 from rtp.payments import service as payments
 from rtp.payments.schemas import LinePart, Payment, SoldLine
 from rtp.refunds import desks, rules, service, sums
@@ -33,7 +34,7 @@ class Outlook:
         self._rules = holds.rules
         self._now = frame.now
         self._subject = rules.subject_of(frame.principal)
-        self._own: tuple[str, str] | None = None
+        self._own: dict[str, str] = {}
         self._issuer: dict[str, Sums] = {}
         self._members: dict[tuple[int, str], Sums] = {}
         self._lines: dict[str, list[SoldLine]] = {}
@@ -43,9 +44,9 @@ class Outlook:
         """What is to be known for refunds of these payments by the frame's principal, in a few statements."""
         made = cls(frame, await desks.current(frame))
         if frame.principal.kind == "staff":
-            email = frame.principal.name
-            own = (await users.by_emails(frame, [email])).get(email)
-            made._own = None if own is None else (own.id, own.email)
+            emails = await users.emails_of(frame, {payment.user_id for payment in wanted})
+            mine = mailbox(frame.principal.name)
+            made._own = {key: email for key, email in emails.items() if mailbox(email) == mine}
         if made._rules is not None and wanted:
             made._lines = await payments.lines_of(frame, wanted)
             made._issuer = await sums.issued_by(frame, frame.principal.id)
@@ -78,8 +79,8 @@ class Outlook:
 
         Raises: OwnAccount, LineExceeded, and what the policy refuses with.
         """
-        if self._own is not None and payment.user_id == self._own[0]:
-            raise OwnAccount(email=self._own[1])
+        if payment.user_id in self._own:
+            raise OwnAccount(email=self._own[payment.user_id])
         if self._rules is None:
             return False
         lines, member = self._lines[payment.id], ids.parse_user(payment.user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtp.db.frame import Frame
 from rtp.refunds import desks, rules
+from rtp.refunds.errors import RefundPolicyInvalid
 from rtp.refunds.schemas import PolicyDiff, RefundPolicy, RefundRules
 
 
@@ -17,7 +18,7 @@ async def plan(frame: Frame, wanted: RefundRules) -> PolicyDiff:
 
     Raises: RefundPolicyInvalid.
     """
-    rules.check(wanted)
+    _check(frame, wanted)
     holds = await desks.current(frame)
     return PolicyDiff(version=holds.version, changes=rules.diff(holds.rules, wanted))
 
@@ -27,7 +28,7 @@ async def apply(frame: Frame, wanted: RefundRules) -> PolicyDiff:
 
     Raises: RefundPolicyInvalid.
     """
-    rules.check(wanted)
+    _check(frame, wanted)
     await desks.one_by_one(frame)
     holds = await desks.current(frame)
     changes = rules.diff(holds.rules, wanted)
@@ -37,3 +38,11 @@ async def apply(frame: Frame, wanted: RefundRules) -> PolicyDiff:
     before = holds if holds.version else None
     frame.record("refund_policy.applied", f"refund policy {made.version}", made.version, before=before, after=made)
     return PolicyDiff(version=made.version, changes=changes)
+
+
+def _check(frame: Frame, wanted: RefundRules) -> None:
+    rules.check(wanted)
+    environment = frame.premises.environment
+    if wanted.local_approves and environment != "dev":
+        why = f"the local owner is nobody's second person on {environment}"
+        raise RefundPolicyInvalid(what=f"local_approves: {why}", fields={"local_approves": why})

@@ -212,7 +212,8 @@ class RefundRules(Struct, kw_only=True, forbid_unknown_fields=True):
     """A refund policy. Who has no row in `limits` may refund nothing; so it is with currencies.
 
     `window_days` count from the capture. Without rows, `members` and `approval` ask for nothing; with some, a currency
-    without a row is refused, or needs approval.
+    without a row is refused, or needs approval. `local_approves` is whether the local owner counts as a person beside
+    the staff; unsaid, they do on dev, and elsewhere they never do.
     """
 
     window_days: Days = None
@@ -222,6 +223,7 @@ class RefundRules(Struct, kw_only=True, forbid_unknown_fields=True):
     approval: Annotated[list[Threshold], Meta(max_length=50)] = []
     approver: Role = "operator"
     approval_days: Annotated[int, Meta(ge=1, le=90)] = 3
+    local_approves: bool | None = None
 
 
 class RefundPolicy(Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import Row, func, insert, select
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
+from rtp.db.makers import makers_of
 from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
@@ -51,8 +53,15 @@ async def add(frame: Frame, request: CreateStaff) -> StaffMember:
         "status": "active",
         "version": 1,
         "created_at": frame.now,
+        "created_by": frame.principal.id,
+        "created_through": frame.principal.through or None,
     }
     return to_staff((await frame.execute(insert(staff).values(values).returning(staff))).one())
+
+
+async def makers(frame: Frame, staff_ids: Collection[UUID]) -> set[str]:
+    """Who made these accounts, and the tokens that they came by."""
+    return await makers_of(frame, staff, staff_ids)
 
 
 async def disable(frame: Frame, staff_id: UUID) -> StaffMember:

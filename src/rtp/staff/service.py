@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from rtp.db.frame import Frame
@@ -64,6 +65,11 @@ async def resolve(frame: Frame, key: str, *, lock: bool = False) -> tuple[UUID, 
     if staff_id is None or member is None:
         raise StaffNotFound(key=key)
     return staff_id, member
+
+
+async def makers(frame: Frame, staff_ids: Collection[UUID]) -> set[str]:
+    """Who made these accounts, and the tokens that they came by."""
+    return await repository.makers(frame, staff_ids)
 
 
 async def page(frame: Frame, page: PageRequest) -> Page[StaffMember]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, insert, or_, select, text
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest, page_of
+from rtp.db.makers import makers_of
 from rtp.db.rows import change_row, find_row
 from rtp.kit import ids
 from rtp.operations import Page
@@ -62,6 +64,8 @@ async def add(
         "version": 1,
         "created_at": frame.now,
         "expires_at": expires_at,
+        "created_by": frame.principal.id,
+        "created_through": frame.principal.through or None,
     }
     return _to_token((await frame.execute(insert(tokens).values(values).returning(tokens))).one(), frame.now)
 
@@ -70,6 +74,18 @@ async def find(frame: Frame, token_id: UUID, *, lock: bool = False) -> Token | N
     """The token with this id."""
     row = await find_row(frame, tokens, token_id, lock=lock)
     return None if row is None else _to_token(row, frame.now)
+
+
+async def makers(frame: Frame, token_ids: Collection[UUID]) -> set[str]:
+    """Who made these tokens, and the tokens that they came by."""
+    return await makers_of(frame, tokens, token_ids)
+
+
+async def living(frame: Frame, staff_id: UUID, at: datetime) -> set[UUID]:
+    """The tokens of a staff account that existed at an instant and had not ended."""
+    ended = or_(tokens.c.revoked_at <= at, tokens.c.expires_at <= at)
+    query = select(tokens.c.id).where(tokens.c.staff_id == staff_id, tokens.c.created_at <= at)
+    return {row.id for row in await frame.all(query.where(ended.is_not(True)))}
 
 
 async def revoke(frame: Frame, token_id: UUID) -> Token:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
@@ -24,10 +27,11 @@ async def resolve(frame: Frame, secret: str) -> Principal:
     row = await repository.resolve(frame, policy.hashed(secret)) if policy.well_formed(secret) else None
     if row is None:
         raise NotLoggedIn()
+    through = ids.show("tok", row.id)
     if row.staff_id is None:
-        return Principal(kind="token", id=ids.show("tok", row.id), name=row.name, role=row.role)
+        return Principal(kind="token", id=through, name=row.name, role=row.role, through=through)
     role = min(row.role, row.staff_role, key=ROLES.index)
-    return Principal(kind="staff", id=ids.show("stf", row.staff_id), name=row.staff_email, role=role)
+    return Principal(kind="staff", id=ids.show("stf", row.staff_id), name=row.staff_email, role=role, through=through)
 
 
 async def create(frame: Frame, request: CreateToken) -> CreatedToken:
@@ -71,6 +75,38 @@ async def revoke(frame: Frame, key: str) -> Token:
     after = await repository.revoke(frame, token_id)
     frame.record("token.revoked", after.id, after.version, before=before, after=after)
     return after
+
+
+async def makers(frame: Frame, *keys: str) -> set[str]:
+    """Who made these tokens and staff accounts, by which tokens, who made those, and so on to the first."""
+    known: set[str] = set()
+    new = set(keys)
+    while new:
+        made = await repository.makers(frame, _kind("tok", new)) | await staff.makers(frame, _kind("stf", new))
+        new = made - known
+        known |= made
+    return known
+
+
+async def minters(frame: Frame, key: str, at: datetime) -> set[str]:
+    """Who made a token, or the tokens that a staff account had at an instant, or the tokens that those were made by.
+
+    Whoever makes a token has seen its secret, so what is done with it may be theirs.
+    """
+    if key.startswith("stf_"):
+        new = await repository.living(frame, ids.parse("stf", key), at)
+    else:
+        new = _kind("tok", [key])
+    known: set[str] = set()
+    while new:
+        made = await repository.makers(frame, new) - known
+        known |= made
+        new = _kind("tok", made)
+    return known
+
+
+def _kind(prefix: str, keys: Iterable[str]) -> set[UUID]:
+    return {ids.parse(prefix, key) for key in keys if key.startswith(f"{prefix}_")}
 
 
 async def page(frame: Frame, page: PageRequest) -> Page[Token]:

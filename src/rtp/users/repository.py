@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, text
@@ -63,6 +63,12 @@ async def by_hashes(frame: Frame, hashes: Sequence[bytes]) -> dict[bytes, User]:
     wanted = text("email_hash = ANY (CAST(:hashes AS bytea[]))").bindparams(hashes=list(hashes))
     rows = await frame.all(query.where(wanted, _ALIVE))
     return {row.email_hash: to_user(row) for row in rows}
+
+
+async def emails_of(frame: Frame, user_ids: Collection[int]) -> dict[int, str]:
+    """The e-mails of these users, by their ids."""
+    wanted = text("id = ANY (CAST(:ids AS bigint[]))").bindparams(ids=list(user_ids))
+    return {row.id: row.email for row in await frame.all(select(users.c.id, users.c.email).where(wanted))}
 
 
 async def claim_email(frame: Frame, user_id: int, email: str) -> bool:

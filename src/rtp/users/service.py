@@ -38,6 +38,12 @@ async def by_emails(frame: Frame, emails: Iterable[str]) -> dict[str, User]:
     return {email: found[hashed] for email, hashed in hashes.items() if hashed in found}
 
 
+async def emails_of(frame: Frame, keys: Iterable[str]) -> dict[str, str]:
+    """The e-mails of the users with these ids, by the id."""
+    found = await repository.emails_of(frame, {ids.parse_user(key) for key in keys})
+    return {ids.show_user(user_id): email for user_id, email in found.items()}
+
+
 async def create(frame: Frame, request: CreateUser) -> User:
     """Add a member.
 
