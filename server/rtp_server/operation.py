@@ -29,6 +29,7 @@ from rtp.kit.text import find_nul
 from rtp.operations import Operation, Page, Plan
 from rtp.permissions import Principal
 from rtp_server import bodies, openapi, writes
+from rtp_server.keys import key_of
 from rtp_server.state import State
 
 Handler = Callable[..., Awaitable[Any]]
@@ -188,7 +189,7 @@ async def _write(endpoint: Endpoint, request: AnyRequest, arguments: dict[str, A
         dry_run=control["dry_run"],
         plan=control["plan"],
         reason=control["reason"],
-        key=control["idempotency_key"],
+        key=key_of(control["idempotency_key"]),
     )
     done = await writes.run(state, asked)
     request.scope["state"]["replayed"] = done.replayed

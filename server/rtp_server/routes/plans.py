@@ -14,6 +14,7 @@ from rtp.errors import Problem
 from rtp.operations import Plan
 from rtp.plans import schemas
 from rtp_server import writes
+from rtp_server.keys import key_of
 from rtp_server.operation import operation, principal_of
 from rtp_server.state import State
 
@@ -51,7 +52,7 @@ async def apply(
         plan,
         principal=principal,
         trace=request.scope["state"]["trace"],
-        key=idempotency_key,
+        key=key_of(idempotency_key),
         endpoints=request.app.state.endpoints,
     )
     return Response(
