@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from rtp.jobs.spec import Backoff, Context, JobSpec
 from rtp.payments.ports import PaymentProvider
 from rtp.reconciliation import service
 from rtp.reconciliation.comparing import Comparison
 
-SPAN = timedelta(days=7)
-
 
 async def look(context: Context) -> None:
-    """Compare the last week, and keep what was found."""
+    """Compare the last week, or what is due of before it, and keep what was found."""
     async with context.reading() as frame:
-        now = frame.now
+        now, since = frame.now, await service.reach(frame)
     provider: PaymentProvider = context.services["provider"]
-    comparison = Comparison(provider, provider.name, context.reading, since=now - SPAN, now=now)
+    comparison = Comparison(provider, provider.name, context.reading, since=since, now=now)
     found = await comparison.look()
     async with context.writing() as frame:
         await service.keep_look(frame, found)

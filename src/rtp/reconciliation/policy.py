@@ -5,6 +5,7 @@ What is still under way is left out before it comes here, so that nothing is fou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -14,12 +15,17 @@ from rtp.disputes.schemas import DisputeState
 from rtp.disputes.service import judge as judge_dispute
 from rtp.kit import canonical
 from rtp.kit.money import Money
-from rtp.reconciliation.schemas import Difference, Facts, Fix, Kind, Noun
+from rtp.reconciliation.schemas import Difference, Facts, Fix, Kind, Noun, RunLine
 
 LEEWAY = timedelta(minutes=10)
 """What happened within it is not judged: the other side may not have heard of it yet."""
+SLACK = timedelta(hours=1)
+"""The job of the same hour a week ago was a week ago, give or take how long each waited."""
 LATEST = timedelta(days=2)
 """The job compares daily; a result older than this says that it does not."""
+NEAR, FAR = timedelta(days=7), timedelta(days=90)
+"""How far back the job looks each night, and once a week: a provider changes what is weeks old, as a refund that its
+member's bank sends back, or a dispute."""
 CHARGE_OPEN = frozenset({"created", "submitted", "unknown"})
 REFUND_OPEN = frozenset({"created", "submitted", "unknown", "pending"})
 REFUND_ENDED = frozenset({"failed", "canceled", "rejected", "expired"})
@@ -74,6 +80,17 @@ def quiet(ours: Ours | None, theirs: Theirs | None, until: datetime) -> bool:
     if ours is not None and (ours.busy or ours.touched_at >= until):
         return False
     return theirs is None or theirs.created_at < until
+
+
+def reach(now: datetime, runs: Sequence[RunLine]) -> datetime:
+    """From when on the job compares, by the last runs, newest first.
+
+    What the last run left open is looked at again until it is mended, however old it is.
+    """
+    far = [run for run in runs if run.kind == "look" and run.created_at - run.since >= FAR]
+    due = not any(run.created_at > now - NEAR + SLACK for run in far)
+    since = now - (FAR if due else NEAR)
+    return min(since, runs[0].since) if runs and runs[0].left_open else since
 
 
 def fits(left: Money | None, amount: Money) -> bool:

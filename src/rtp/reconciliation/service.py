@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import structs
 
@@ -15,6 +16,8 @@ from rtp.reconciliation.errors import ReconcileRunNotFound
 from rtp.reconciliation.schemas import Difference, Look, Run, RunLine
 
 LATEST = policy.LATEST
+LOOKED_AT = 100
+"""Runs among which the last long look is sought; where more came since, it is made anew."""
 
 
 async def keep_look(frame: Frame, look: Look) -> Run:
@@ -62,6 +65,11 @@ async def open_asides(frame: Frame) -> int:
 async def seen_to(frame: Frame, provider: str, keys: Sequence[str]) -> set[str]:
     """Of these keys of a provider, those whose difference a person has closed; one that changes is found at night."""
     return await aside_repository.closed(frame, provider, keys)
+
+
+async def reach(frame: Frame) -> datetime:
+    """From when on the job compares this time: a week, and once a week 90 days."""
+    return policy.reach(frame.now, await repository.newest(frame, LOOKED_AT))
 
 
 async def last(frame: Frame) -> RunLine | None:
