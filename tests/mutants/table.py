@@ -18,6 +18,7 @@ class Mutant:
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
+_SPLIT = "tests/refunds/test_splitting.py::"
 _SECOND = "tests/refunds/test_second_person.py::"
 _BULKS = "tests/refunds/test_bulk_apply.py::"
 _SAGAS = "tests/sagas/test_engine.py::"
@@ -120,6 +121,35 @@ MUTANTS: list[Mutant] = [
         old="CHECK (day <= day_limit)",
         new="CHECK (day >= 0)",
         test=_POLICY + "test_the_database_itself_refuses_a_sum_above_its_limit",
+    ),
+    Mutant(
+        name="the-threshold-looks-at-one-refund",
+        file="src/rtp/refunds/rules.py",
+        old="if case.amount + before > above:",
+        new="if case.amount > above:",
+        test="tests/refunds/test_threshold.py"
+        "::test_no_split_of_an_amount_above_the_threshold_gets_through_a_day_without_a_second_person",
+    ),
+    Mutant(
+        name="refunds-of-a-member-do-not-queue-for-the-threshold",
+        file="src/rtp/refunds/judging.py",
+        old="counted = payment.user_id if held_to.approval else None",
+        new="counted = None",
+        test=_SPLIT + "test_parallel_refunds_of_one_member_by_several_people_do_not_pass_the_threshold_unseen",
+    ),
+    Mutant(
+        name="a-bulk-above-the-threshold-is-carried-out-by-its-planner",
+        file="src/rtp/refund_bulks/service.py",
+        old="    await _hold_threshold(frame, bulk)",
+        new="    assert bulk",
+        test=_SPLIT + "test_a_bulk_above_the_threshold_is_carried_out_by_another_person_than_planned_it",
+    ),
+    Mutant(
+        name="a-bulk-is-carried-out-by-an-account-of-its-planner",
+        file="src/rtp/refund_bulks/service.py",
+        old="await outlook.hold_second_person(frame, bulk.id, asked_by=planner, at=bulk.planned_at or frame.now)",
+        new="assert total > above",
+        test=_SPLIT + "test_a_bulk_above_the_threshold_is_carried_out_by_another_person_than_planned_it",
     ),
     Mutant(
         name="staff-may-refund-to-themselves",

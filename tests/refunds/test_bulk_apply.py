@@ -316,7 +316,7 @@ async def test_rows_above_the_threshold_wait_for_a_second_person_and_the_bulk_wi
     amounts = ["10.00", "10.01", "50.00"]
     rows = [{"payment": one.id, "amount": amount} for one, amount in zip(payments, amounts, strict=True)]
     plan = await bulks.planned(desk.api, rows)
-    await bulks.applied(desk.api, plan["id"])
+    await bulks.applied(await desk.person("kim@example.com", "operator"), plan["id"])
     await money.run_jobs(desk.frames, desk.provider, JOBS, most=12)
     waits = await bulks.shown(desk.api, plan["id"])
     assert (waits["state"], waits["done"], waits["waiting"], waits["left"]) == ("applying", 1, 2, 2)

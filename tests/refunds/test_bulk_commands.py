@@ -200,15 +200,9 @@ def test_a_refund_that_is_not_waited_for_is_told_as_begun(instance: RunningInsta
 def test_a_plan_and_its_receipt_tell_what_the_policy_says_of_the_file(
     instance: RunningInstance, payments: list[str], tmp_path: Path
 ) -> None:
-    rules = tmp_path / "policy.yaml"
-    rules.write_text(
-        """
-limits:
-  - {role: local, currency: USD, month: "100000.00"}
-approval:
-  - {currency: USD, above: "20.00"}
-"""
-    )
+    limits, rules = tmp_path / "limits.yaml", tmp_path / "policy.yaml"
+    limits.write_text('limits:\n  - {role: local, currency: USD, month: "100000.00"}\n')
+    rules.write_text(limits.read_text() + 'approval:\n  - {currency: USD, above: "20.00"}\n')
     instance.json("refunds", "policy", "apply", str(rules))
     file = written(
         tmp_path, "payment,amount,reason", f"{payments[4]},20.01,duplicate", f"{payments[5]},20.00,duplicate"
@@ -216,10 +210,11 @@ approval:
     results = tmp_path / "plan.csv"
     done = instance("refunds", "bulk", "plan", file, "--results", str(results))
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Approval +1 of the refunds will wait for a second person", done.stdout)
+    instance.json("refunds", "policy", "apply", str(limits))
+    assert re.search(r"Approval +2 of the refunds will wait for a second person", done.stdout), "they are one member's"
     assert re.search(r"30 days +100,000\.00 USD for the local: [0-9,.]+ USD used, 40\.01 USD asked", done.stdout)
     with results.open(newline="") as read:
-        assert [row["approval"] for row in csv.DictReader(read)] == ["needed", ""]
+        assert [row["approval"] for row in csv.DictReader(read)] == ["needed", "needed"]
 
 
 def test_a_cancel_waits_for_what_was_issued_and_says_when_nothing_was_left_to_stop(

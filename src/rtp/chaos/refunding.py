@@ -115,13 +115,13 @@ def _payment(api: Client, amount: int, price: str) -> Payment:
 def _with_left(api: Client, amount: int) -> Payment | None:
     pages = api.pages(payments.LIST, user=MEMBER, limit=500)
     found = (one for page in pages for one in page.items if one.state == "succeeded")
-    return next((one for one in found if one.refundable.amount >= amount and _returned(api, one)), None)
+    return next((one for one in found if one.refundable.amount >= amount and _returned(api, one, amount)), None)
 
 
-def _returned(api: Client, payment: Payment) -> bool:
-    """Whether the refund policy lets a refund of this payment go out, and without a second person."""
-    shown = api.read(refunds.PREVIEW, PreviewRefund(amount=AMOUNT), payment=payment.id)
-    return shown.allowed and not shown.approval
+def _returned(api: Client, payment: Payment, total: int) -> bool:
+    """Whether the refund policy lets a refund of this payment go out, and all together without a second person."""
+    one = api.read(refunds.PREVIEW, PreviewRefund(amount=AMOUNT), payment=payment.id)
+    return one.allowed and not api.read(refunds.PREVIEW, PreviewRefund(amount=total), payment=payment.id).approval
 
 
 def _price(api: Client) -> Price:

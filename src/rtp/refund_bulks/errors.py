@@ -59,6 +59,14 @@ class BulkWithoutRows(RtpError):
     hint = "rtp refunds bulk export {key} --state refused"
 
 
+class BulkNeedsSecondPerson(RtpError):
+    """You planned {key}, and {total} in all is above {above}, so another person must carry it out."""
+
+    status = 403
+    still = "Nothing was refunded; the plan stands."
+    hint = "Let a colleague look at it and run: rtp refunds bulk apply {key}"
+
+
 class BulkExpired(RtpError):
     """The plan {key} ended at {expires_at}."""
 

@@ -35,7 +35,8 @@ _STATE = case(
 )
 _SAME = ("file", "rows", "refused", "done", "failed", "canceled", "waiting", "max_count", "batches", "digest",
          "policy_version", "approvals",
-         "canceling", "error", "created_by", "applied_by", "version", "created_at", "planned_at", "expires_at",
+         "canceling", "error", "created_by", "planned_by", "applied_by", "version", "created_at", "planned_at",
+         "expires_at",
          "applied_at", "ended_at")  # fmt: skip
 _COUNT = text(
     """

@@ -97,6 +97,7 @@ class Bulk(Struct, kw_only=True):
     error: str
     saga_id: str | None
     created_by: str
+    planned_by: str | None = None
     applied_by: str
     version: int
     created_at: datetime

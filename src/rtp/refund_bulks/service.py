@@ -15,6 +15,7 @@ from rtp.refund_bulks import policy, repository
 from rtp.refund_bulks.errors import (
     BulkEnded,
     BulkExpired,
+    BulkNeedsSecondPerson,
     BulkNotFound,
     BulkNotPlanned,
     BulkOutdated,
@@ -52,6 +53,7 @@ async def plan(frame: Frame, key: str) -> Bulk:
         frame,
         id_of(key),
         state="planned",
+        planned_by=frame.principal.id,
         planned_at=frame.now,
         expires_at=frame.now + policy.LIFETIME,
         limits=msgspec.to_builtins(await outlook.uses(frame, before.totals)),
@@ -64,9 +66,9 @@ async def apply(frame: Frame, definition: Definition, key: str, request: ApplyBu
     """Carry a plan out: once, however often it is asked for; refused when the world is another than it was planned for.
 
     The policy judges each row again when it is issued; that the rolling limits of who applies it hold all of them
-    together is known before the first.
+    together is known before the first. Above the policy's threshold, all rows together are for a second person.
     Raises: BulkNotFound, BulkNotPlanned, BulkEnded, BulkExpired, BulkWithoutRows, BulkRepeated, BulkOutdated,
-    RefundOverLimit, RefundRoleNotListed.
+    RefundOverLimit, RefundRoleNotListed, BulkNeedsSecondPerson, and what refunds refuse an approver with.
     """
     before = await find(frame, key, lock=True)
     if before.saga_id is not None:
@@ -100,6 +102,18 @@ async def _hold_plan(frame: Frame, bulk: Bulk, request: ApplyBulk) -> None:
         raise BulkRepeated(key=bulk.id, first=first)
     await hold_world(frame, bulk)
     await outlook.hold(frame, bulk.totals)
+    await _hold_threshold(frame, bulk)
+
+
+async def _hold_threshold(frame: Frame, bulk: Bulk) -> None:
+    """Many small refunds are one large one: who planned them does not carry them out alone."""
+    planner = bulk.planned_by or bulk.created_by
+    if (beyond := await outlook.beyond_threshold(frame, bulk.totals)) is None:
+        return
+    total, above = beyond
+    if planner == frame.principal.id:
+        raise BulkNeedsSecondPerson(key=bulk.id, total=total, above=above)
+    await outlook.hold_second_person(frame, bulk.id, asked_by=planner, at=bulk.planned_at or frame.now)
 
 
 async def hold_world(frame: Frame, bulk: Bulk) -> None:

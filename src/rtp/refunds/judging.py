@@ -41,7 +41,7 @@ async def refuse_own_account(frame: Frame, user_id: str) -> None:
 
 
 async def queue(frame: Frame, payment_key: str) -> RefundPolicy:
-    """The policy that holds; where it limits sums, after waiting for whoever counts for the same person or member.
+    """The policy that holds; where it compares sums, after waiting for whoever counts for the same person or member.
 
     It comes before the payment is locked: a bulk keeps its person's place in the queue from row to row, and who waits
     for that place must not hold a payment that the bulk comes to.
@@ -113,7 +113,7 @@ async def _judge(
 
 
 def _held(frame: Frame, held_to: RefundRules, payment: Payment) -> list[Held]:
-    """Whose sums are limited: of the one who issues first, then of the member, so that nobody waits in a circle."""
+    """Whose sums are compared: of the one who issues first, then of the member, so that nobody waits in a circle."""
     found, currency = [], payment.amount.currency
     subject = rules.subject_of(frame.principal)
     own = rules.limit_of(held_to, subject, currency) if subject is not None else None
@@ -122,4 +122,7 @@ def _held(frame: Frame, held_to: RefundRules, payment: Payment) -> list[Held]:
     theirs = rules.member_limit(held_to, currency)
     if theirs is not None:
         found.append(Held(holder=payment.user_id, day=theirs.day, week=theirs.week, month=theirs.month))
-    return [one for one in found if any(limit is not None for limit in (one.day, one.week, one.month))]
+    elif held_to.approval:  # the threshold counts what the member has, so refunds to them queue without a limit too
+        found.append(Held(holder=payment.user_id, day=None, week=None, month=None))
+    counted = payment.user_id if held_to.approval else None
+    return [one for one in found if one.holder == counted or (one.day, one.week, one.month) != (None, None, None)]

@@ -7,6 +7,7 @@ so issuing each judges it once more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from rtp.kit.money import Money
 from rtp.kit.text import mailbox
 from rtp.payments import service as payments
 from rtp.payments.schemas import LinePart, Payment, SoldLine
-from rtp.refunds import desks, rules, service, sums
+from rtp.refunds import desks, rules, second_person, service, sums
 from rtp.refunds.errors import OwnAccount, RefundOverLimit, RefundRoleNotListed
 from rtp.refunds.rules import IN_WORDS, SPANS, Case, Sums
 from rtp.refunds.schemas import LimitUse, PreviewRefund, RefundPolicy
@@ -57,8 +58,8 @@ class Outlook:
 
     @property
     def counts_members(self) -> bool:
-        """Whether what a member receives is limited."""
-        return self._rules is not None and bool(self._rules.members)
+        """Whether what a member receives is limited, or asks for a second person beyond a threshold."""
+        return self._rules is not None and bool(self._rules.members or self._rules.approval)
 
     def issued(self, amount: Money) -> None:
         """Count what was let pass earlier, in whatever currency, for who issues."""
@@ -146,6 +147,23 @@ async def hold(frame: Frame, totals: Iterable[Money]) -> None:
                 used=use.used,
                 left=max(left, zero),
             )
+
+
+async def beyond_threshold(frame: Frame, totals: Iterable[Money]) -> tuple[Money, Money] | None:
+    """The first total above the policy's threshold, and the threshold; None where no second person is asked for."""
+    held_to = (await desks.current(frame)).rules
+    if held_to is None or not held_to.approval:
+        return None
+    compared = ((total, rules.threshold(held_to, total.currency)) for total in totals)
+    return next((pair for pair in compared if pair[0] > pair[1]), None)
+
+
+async def hold_second_person(frame: Frame, key: str, *, asked_by: str, at: datetime) -> None:
+    """Refuse the frame's principal as the second person beside who asked for something at an instant.
+
+    Raises: as second_person.hold.
+    """
+    await second_person.hold(frame, (await desks.current(frame)).rules, key, asked_by=asked_by, at=at)
 
 
 def _held(line: SoldLine, parts: Iterable[LinePart]) -> SoldLine:

@@ -89,6 +89,12 @@ def member_limit(rules: RefundRules, currency: str) -> MemberLimit | None:
     return next((row for row in rules.members if row.currency == currency), None)
 
 
+def threshold(rules: RefundRules, currency: str) -> Money:
+    """Above this a second person is asked, where the policy asks for one at all; 0 in a currency without a row."""
+    row = next((row for row in rules.approval if row.currency == currency), None)
+    return Money(row.above if row is not None else 0, currency)
+
+
 def check(rules: RefundRules) -> None:
     """Refuse a policy in which something is said twice, or a shorter span allows more than a longer one.
 
@@ -185,12 +191,15 @@ def _within(span: str, limit: int, used: int, amount: Money, whose: str, rule: s
 def _approval(rules: RefundRules, case: Case) -> Verdict:
     if not rules.approval:
         return Verdict(rule="approval", detail="nobody else has to approve")
-    row = next((row for row in rules.approval if row.currency == case.amount.currency), None)
-    above = Money(row.above if row is not None else 0, case.amount.currency)
-    if case.amount > above:
-        said = f"above {above}: another person ({rules.approver} or above) must approve within {rules.approval_days} d"
-        return Verdict(rule="approval", detail=said, approval=True)
-    return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}")
+    above = threshold(rules, case.amount.currency)
+    before = Money(case.to_member["day"], case.amount.currency)
+    if case.amount + before > above:
+        other = f"another person ({rules.approver} or above) must approve within {rules.approval_days} d"
+        alone = case.amount > above
+        why = f"above {above}" if alone else f"{case.amount + before} for the member in 1 day is above {above}"
+        return Verdict(rule="approval", detail=f"{why}: {other}", approval=True)
+    so_far = f", {before} of it used in 1 day" if before else ""
+    return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}{so_far}")
 
 
 def _twice(name: str, keys: Sequence[str]) -> dict[str, str]:
