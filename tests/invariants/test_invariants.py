@@ -207,6 +207,7 @@ QUIET = "UPDATE payments SET settled_at = '2026-03-02 14:00Z' WHERE provider <> 
         ("periods", ["UPDATE subscriptions SET due_at = NULL"], "sub_"),
         ("work by the clock", [CLOCKWORK.format(minutes=11)], "jobs.rescue"),
         ("paid for nothing", [UNRETURNED, "UPDATE subscriptions SET ended_at = '2026-03-02 14:00Z'"], "pay_"),
+        ("paid for nothing", [UNRETURNED, "UPDATE subscriptions SET paused_at = '2026-03-02 14:00Z'"], "pay_"),
         ("paid for nothing", [UNRETURNED, "UPDATE subscriptions SET payment_state = 'failed'"], "pay_"),
         ("members who are suspended", SUSPENDED, "sub_"),
         ("members who are suspended", ["UPDATE users SET deleted_at = now()", SUSPENDED[1]], "sub_"),

@@ -1,6 +1,6 @@
 """Defects of refund desks that were seen in use, each as the behaviour that must not be.
 
-The numbers are those of the list they come from; number 8 is about reconciliation and has its tests there.
+The numbers are those of the list they come from; number 8 is about reconciliation: tests/reconciliation/test_defects.py.
 """
 
 from __future__ import annotations

@@ -117,7 +117,8 @@ PAID_FOR_NOTHING = Rule(
     """
     SELECT p.id FROM subscriptions s JOIN payments p ON p.id = s.payment_id
     WHERE p.state = 'succeeded' AND p.refunds_held = 0 AND p.disputes_lost = 0 AND p.disputes_open = 0
-        AND (s.ended_at < p.settled_at OR (s.payment_state <> 'succeeded' AND p.settled_at < :due))
+        AND (coalesce(s.ended_at, s.paused_at) < p.settled_at
+            OR (s.payment_state <> 'succeeded' AND p.settled_at < :due))
     """,
 )  # fmt: skip
 
