@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from rtp.payments import schemas
-from rtp.payments.schemas import Payment, PaymentDetail, PaymentState
+from rtp.payments.schemas import Payment, PaymentState, waits_for
 from rtp_commands import arguments
-from rtp_commands.call import Call, Listing, listing, read
+from rtp_commands.call import Call, Listing, Result, listing, read
 
 app = typer.Typer()
 
@@ -30,11 +30,12 @@ def list_(call: Call, user: arguments.UserFilter = None, state: State = None) ->
 
 @app.command()
 @read(schemas.SHOW)
-def show(call: Call, payment: arguments.Payment) -> PaymentDetail:
+def show(call: Call, payment: arguments.Payment) -> Result:
     """Show one payment: what was captured, what is left to refund, its refunds and its card.
 
     Examples:
         rtp payments show pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp payments show pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
     """
-    return call.read(schemas.SHOW, payment=payment)
+    shown = call.read(schemas.SHOW, payment=payment)
+    return Result(shown, said=waits_for(shown.state, shown.failure_reason))

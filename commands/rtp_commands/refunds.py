@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rtp.payments.schemas import waits_for
 from rtp.refunds import schemas
 from rtp.refunds.schemas import (
     Decision,
@@ -14,7 +15,6 @@ from rtp.refunds.schemas import (
     PreviewRefund,
     Reason,
     Refund,
-    RefundDetail,
     RefundPreview,
     RefundState,
 )
@@ -227,14 +227,15 @@ def list_(call: Call, user: arguments.UserFilter = None, state: State = None) ->
 
 @app.command()
 @read(schemas.SHOW)
-def show(call: Call, refund: RefundId) -> RefundDetail:
+def show(call: Call, refund: RefundId) -> Result:
     """Show one refund with its lines, who issued it and who approved it.
 
     Examples:
         rtp refunds show rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp refunds show rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
     """
-    return call.read(schemas.SHOW, refund=refund)
+    shown = call.read(schemas.SHOW, refund=refund)
+    return Result(shown, said=waits_for(shown.state, shown.failure_reason))
 
 
 def _asked(

@@ -50,6 +50,7 @@ class Forgetful(FakeProvider):
     knows_nothing = False
     dies = False
     says: str = ""
+    waits_for = ""
 
     async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
         done = await super().refund(key, charge_ref, amount, reason)
@@ -68,7 +69,7 @@ class Forgetful(FakeProvider):
         return done if done is None or not self.says else self._saying(done, self.says)
 
     def _saying(self, done: ProviderRefund, state: Any) -> ProviderRefund:
-        why = "card_account_closed" if state == "failed" else ""
+        why = "card_account_closed" if state == "failed" else self.waits_for
         return msgspec.structs.replace(done, state=state, failure_reason=why)
 
 

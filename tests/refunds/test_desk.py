@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from rtp.payments.schemas import waits_for
 from rtp.refunds import jobs as refund_jobs
 from rtp.testing import money
 from tests.refunds.desk import Desk
@@ -147,9 +148,9 @@ async def test_retrying_a_pending_refund_asks_the_provider_now(desk: Desk) -> No
     await desk.books_hold()
 
 
-@pytest.mark.parametrize("state", ["pending", "unknown"])
+@pytest.mark.parametrize("state, schedule", [("pending", [3600, 86_400]), ("unknown", [10, 300, 3600, *[86_400] * 5])])
 async def test_what_became_of_a_refund_is_asked_soon_then_ever_later_and_at_last_no_more(
-    desk: Desk, state: str
+    desk: Desk, state: str, schedule: list[int]
 ) -> None:
     await desk.refunded(await desk.pay(), amount=4000)
     desk.provider.says = "pending" if state == "pending" else ""
@@ -161,7 +162,43 @@ async def test_what_became_of_a_refund_is_asked_soon_then_ever_later_and_at_last
         waits.append((at - desk.clock.instant).total_seconds())
         desk.clock.instant = at
         await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS, most=1)
-    assert waits == [10, 300, 3600, *[86_400] * 5]
+    assert waits == schedule
+
+
+async def test_a_refund_whose_answer_was_lost_and_that_is_pending_there_is_pending_and_asked_as_such(
+    desk: Desk,
+) -> None:
+    refund = await desk.refunded(await desk.pay(), amount=4000)
+    desk.provider.loses_answers = True
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS[:1])
+    desk.provider.loses_answers, desk.provider.says = False, "pending"
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS, most=1)
+    assert (await desk.show(refund["id"]))["state"] == "pending"
+    [at] = await questions(desk)
+    assert (at - desk.clock.instant).total_seconds() == 3600
+
+
+async def test_that_the_member_must_act_is_kept_while_it_is_so(desk: Desk) -> None:
+    refund = await desk.refunded(await desk.pay(), amount=4000)
+    desk.provider.says, desk.provider.waits_for = "pending", "requires_action"
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS[:1])
+    shown = await desk.show(refund["id"])
+    assert (shown["state"], shown["failure_reason"]) == ("pending", "requires_action")
+    assert waits_for(shown["state"], shown["failure_reason"]) == (
+        "It is pending: the member must act first, as the provider asked them to."
+    )
+    desk.provider.waits_for = ""
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS, most=1)
+    shown = await desk.show(refund["id"])
+    assert (shown["state"], shown["failure_reason"]) == ("pending", "")
+    desk.provider.waits_for = "requires_action"
+    await money.run_jobs(desk.frames, desk.provider, refund_jobs.JOBS, most=1)
+    desk.provider.says = ""
+    await desk.decide(refund["id"], "retry")
+    await desk.work()
+    shown = await desk.show(refund["id"])
+    assert (shown["state"], shown["failure_reason"]) == ("succeeded", "")
+    await desk.books_hold()
 
 
 async def test_the_calls_about_one_refund_are_made_one_after_another(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from msgspec import structs
 
 from rtp.db.frames import Frames
 from rtp.kit import trace
@@ -187,6 +188,19 @@ async def test_a_provider_that_does_not_answer_leaves_its_link_unknown(desk: Obj
     found = await diagnosis(desk)
     assert (found.state, found.broken, states(found)["provider"]) == ("unknown", None, "unknown")
     assert (states(found)["payment"], states(found)["entitlement"]) == ("ok", "ok")
+
+
+async def test_a_charge_that_waits_for_the_member_says_so(desk: Objections) -> None:
+    made = await asked(desk)
+    desk.provider.book.steer(Control(charges_pending=True))
+    await desk.work()
+    charge = desk.provider.book.record.charges[made["payment_id"]]
+    waits = structs.replace(charge.charge, failure_reason="requires_action")
+    desk.provider.book.record.charges[made["payment_id"]] = structs.replace(charge, charge=waits)
+    found = await diagnosis(desk)
+    assert (found.state, found.broken) == ("broken", "provider")
+    assert found.chains[0].links[0].what == "it waits: the member must act first, as the provider asked them to"
+    assert found.command == f"rtp payments show {made['payment_id']}"
 
 
 async def test_a_payment_that_is_on_its_way_is_not_called_broken(desk: Objections) -> None:

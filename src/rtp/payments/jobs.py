@@ -60,7 +60,7 @@ async def _ask(context: Context, payment: Payment, next_question: int) -> None:
     failpoints.reach("job.after_provider")
     async with context.writing() as frame:
         if outcome.state == "pending":  # whether there is money is known later, by a webhook or by asking
-            await service.lose(frame, payment.id, next_question)
+            await service.lose(frame, payment.id, next_question, waits_for=outcome.failure_reason)
         else:
             await service.settle(frame, payment.id, outcome)
     failpoints.reach("job.after_commit")

@@ -59,6 +59,8 @@ class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
 class ProviderCharge(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="charge"):
     """A charge at the provider; `failure_reason` is one of REASONS, empty unless it failed.
 
+    Pending, it is `requires_action` where nothing goes on until the member acts.
+
     `captured` is what was taken so far, nothing while authorized or pending; `fee` is what the provider keeps of it.
     """
 
@@ -74,7 +76,7 @@ class ProviderCharge(msgspec.Struct, frozen=True, kw_only=True, tag_field="objec
 
 
 class ProviderRefund(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="refund"):
-    """A refund at the provider; `failure_reason` is one of REASONS, empty unless it failed."""
+    """A refund at the provider; `failure_reason` is as a charge's."""
 
     ref: str
     key: str

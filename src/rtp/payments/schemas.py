@@ -30,6 +30,7 @@ REASONS = {
     "charge_not_captured": "the charge took no money that could be returned",
     "currency_mismatch": "the refund is in another currency than the charge",
     "card_account_closed": "the card's account can no longer take money",
+    "requires_action": "the member must act first, as the provider asked them to",
 }
 """The provider's failure reasons in the words of the domain."""
 
@@ -37,6 +38,11 @@ REASONS = {
 def in_words(reason: str) -> str:
     """A failure reason in the words of the business; an unknown code is read out, and what is words already stays."""
     return REASONS.get(reason, reason if " " in reason else reason.replace("_", " "))
+
+
+def waits_for(state: str, reason: str) -> str:
+    """What a charge or refund under way waits for at the provider, as a sentence; empty where nobody is waited for."""
+    return f"It is {state}: {in_words(reason)}." if reason and state in {"pending", "unknown"} else ""
 
 
 class PaymentMethod(Struct, kw_only=True):

@@ -79,8 +79,9 @@ async def settle(frame: Frame, key: str, outcome: ProviderCharge) -> Payment:
     if not await frame.once(f"{payment.id}:succeeded"):
         return payment
     after = await _move(
-        frame, payment, "succeed", provider_ref=outcome.ref, captured=outcome.captured.amount, settled_at=frame.now
-    )
+        frame, payment, "succeed", provider_ref=outcome.ref, captured=outcome.captured.amount, failure_reason="",
+        settled_at=frame.now,
+    )  # fmt: skip
     await movements.sale(frame, after, tax=after.tax, fee=outcome.fee)
     return after
 
@@ -90,11 +91,11 @@ async def fail(frame: Frame, payment: Payment, reason: str, *, provider_ref: str
     return await _move(frame, payment, "fail", provider_ref=provider_ref, failure_reason=reason, settled_at=frame.now)
 
 
-async def lose(frame: Frame, key: str, attempt: int) -> Payment:
-    """Note that the provider's answer did not come, and queue the question what it did."""
+async def lose(frame: Frame, key: str, attempt: int, *, waits_for: str = "") -> Payment:
+    """Note that the provider's answer did not come, and queue the question what it did; `waits_for` is who must act."""
     payment = await lock(frame, key)
     if payment.state == "submitted":
-        payment = await _move(frame, payment, "lose")
+        payment = await _move(frame, payment, "lose", failure_reason=waits_for)
     ask_later(frame, payment, attempt)
     return payment
 

@@ -35,10 +35,10 @@ async def reconcile(context: Context, refund: str, asked: int) -> None:
         current = await service.find(frame, refund, lock=True)
         if current.state not in {"unknown", "pending"}:
             return
-        if outcome is not None and outcome.state == "pending":
-            settling.ask_later(frame, current, asked + 1)
-        elif outcome is not None:
-            await settling.settle(frame, refund, outcome)
+        if outcome is not None:
+            after = await settling.settle(frame, refund, outcome)
+            if current.state == "pending":
+                settling.ask_later(frame, after, asked + 1)
     if outcome is None:
         await _ask(context, current, asked + 1)
 

@@ -19,6 +19,7 @@ MOVES: dict[tuple[RefundState, str], RefundState] = {
     ("submitted", "succeed"): "succeeded",
     ("submitted", "fail"): "failed",
     ("submitted", "lose"): "unknown",
+    ("pending", "pend"): "pending",
     ("pending", "succeed"): "succeeded",
     ("pending", "fail"): "failed",
     ("unknown", "pend"): "pending",
@@ -28,14 +29,17 @@ MOVES: dict[tuple[RefundState, str], RefundState] = {
 }
 """(from, event) → to. `lose` is an answer that did not come; `unknown` is left by asking the provider only.
 
-`come_back` is money that the member's bank sent back after it was returned, days later perhaps: only the provider can
-say so, and only when it is asked. It is the one way out of a settled state.
+`pend` of what is pending is that it waits for something else now. `come_back` is money that the member's bank sent back
+after it was returned, days later perhaps: only the provider can say so, and only when it is asked. It is the one way
+out of a settled state.
 """
 
 HOLDING: frozenset[RefundState] = frozenset({"waiting", "created", "submitted", "pending", "unknown", "succeeded"})
 """States that took or may still take money."""
 
 SETTLED: frozenset[RefundState] = frozenset({"succeeded", "failed", "canceled", "rejected", "expired"})
+PENDING_AFTER = (3600.0, 86_400.0)
+"""Seconds after which a provider that is at it is asked how it ended: an hour, then a day; else its webhook says so."""
 REPEAT_WINDOW = timedelta(minutes=10)
 
 

@@ -38,12 +38,12 @@ async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
     if refund.state in policy.SETTLED:
         return refund
     if outcome.state == "pending":
-        return refund if refund.state == "pending" else await _pend(frame, refund, outcome.ref)
+        return await _pend(frame, refund, outcome)
     if outcome.state == "failed":
         return await fail(frame, refund, outcome.failure_reason, provider_ref=outcome.ref)
     if not await frame.once(f"{refund.id}:succeeded"):
         return refund
-    after = await move(frame, refund, "succeed", provider_ref=outcome.ref, settled_at=frame.now)
+    after = await move(frame, refund, "succeed", provider_ref=outcome.ref, failure_reason="", settled_at=frame.now)
     payment = await payments.lock(frame, refund.payment_id)
     await movements.refund_paid(frame, refund, provider=payment.provider)
     return after
@@ -95,15 +95,20 @@ async def lose(frame: Frame, key: str, question: int) -> Refund:
 
 def ask_later(frame: Frame, refund: Refund, attempt: int) -> None:
     """Queue the next question after an unknown or pending outcome, while the schedule has one."""
-    waits = payments.RECONCILE_AFTER
+    waits = policy.PENDING_AFTER if refund.state == "pending" else payments.RECONCILE_AFTER
     if refund.state in {"unknown", "pending"} and attempt < len(waits):
         at = frame.after(waits[attempt])
         frame.enqueue("refunds.reconcile", queue=payments.QUEUE, at=at, refund=refund.id, asked=attempt)
 
 
-async def _pend(frame: Frame, refund: Refund, ref: str) -> Refund:
-    after = await move(frame, refund, "pend", provider_ref=ref)
-    ask_later(frame, after, 0)
+async def _pend(frame: Frame, refund: Refund, outcome: ProviderRefund) -> Refund:
+    """Note that the provider is at it, and for whom it waits."""
+    waits = refund.state == "pending"
+    if waits and refund.failure_reason == outcome.failure_reason:
+        return refund
+    after = await move(frame, refund, "pend", provider_ref=outcome.ref, failure_reason=outcome.failure_reason)
+    if not waits:
+        ask_later(frame, after, 0)
     return after
 
 

@@ -150,6 +150,9 @@ def _provider(one: Facts) -> Link:
     if charge.state == "failed":
         other = f"rtp subscriptions renew {one.subscription.id} --card CARD"
         return _link("provider", "broken", f"it declined: {in_words(charge.failure_reason)}", charge.ref, other)
+    if charge.state == "pending" and charge.failure_reason:
+        command = f"rtp payments show {payment.id}"
+        return _link("provider", "broken", f"it waits: {in_words(charge.failure_reason)}", charge.ref, command)
     if charge.state != "succeeded":
         command = f"rtp payments show {payment.id}"
         return _link("provider", "unknown", f"the charge is {charge.state} there", charge.ref, command)

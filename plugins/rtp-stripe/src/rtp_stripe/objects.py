@@ -58,7 +58,9 @@ def charge(intent: Fields) -> ProviderCharge:
         fee=from_stripe(_fee(intent) if taken else 0, currency),
         card_ref=notes.get(CARD) or id_of(intent.get("payment_method")),
         state=state,
-        failure_reason=reasons.of_decline(intent.get("last_payment_error"), intent["status"]) if failed else "",
+        failure_reason=reasons.of_decline(intent.get("last_payment_error"), intent["status"])
+        if failed
+        else _waits(intent),
         created_at=instant(intent["created"]),
     )
 
@@ -100,7 +102,7 @@ def refund(refund: Fields) -> ProviderRefund:
         amount=from_stripe(refund["amount"], refund["currency"]),
         reason=notes.get(REASON) or refund.get("reason") or "",
         state=state,
-        failure_reason=reasons.of_failure(refund.get("failure_reason"), state) if state == "failed" else "",
+        failure_reason=reasons.of_failure(refund.get("failure_reason"), state) if state == "failed" else _waits(refund),
         created_at=instant(refund["created"]),
     )
 
@@ -131,6 +133,11 @@ def instant(seconds: int) -> datetime:
 def id_of(value: Any) -> str:
     """The id of an object that may be expanded, or empty."""
     return str(value["id"]) if isinstance(value, Mapping) else value or ""
+
+
+def _waits(thing: Fields) -> str:
+    """That the payer must act before it goes on: confirm a charge, or say where a refund may go."""
+    return "requires_action" if thing["status"] == "requires_action" else ""
 
 
 def _taken(intent: Fields, notes: Fields) -> int:
