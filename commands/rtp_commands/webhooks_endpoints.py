@@ -235,4 +235,7 @@ def _tests(call: Call, endpoint: str) -> list[Delivery]:
 def _patterns(text: str | None) -> list[str] | None:
     if text is None:
         return None
-    return [one.strip() for one in text.split(",") if one.strip()]
+    wanted = [one.strip() for one in text.split(",") if one.strip()]
+    if not wanted:
+        raise Usage(what="--events names no event (an empty variable?); without --events, or with *, all are sent")
+    return wanted

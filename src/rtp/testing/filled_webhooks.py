@@ -10,7 +10,7 @@ from rtp.webhooks.schemas import CreateEndpoint
 if TYPE_CHECKING:
     from rtp.testing.filled import Filled
 
-NEVER = "dispute.closed"
+NEVER = "product.restored"
 """What an endpoint wants that is to stay quiet."""
 
 

@@ -19,6 +19,7 @@ from rtp.webhooks.errors import (
     WebhookEndpointNotFound,
     WebhookEndpointOnly,
     WebhookEndpointUnchanged,
+    WebhookEventsUnknown,
     WebhookLoopbackRefused,
     WebhookUrlRefused,
 )
@@ -40,8 +41,9 @@ LISTENS = timedelta(minutes=5)
 async def create(frame: Frame, request: CreateEndpoint) -> CreatedEndpoint:
     """Add an endpoint; its secret is in the answer, sealed in the database, and nowhere else.
 
-    Raises: WebhookUrlRefused, WebhookLoopbackRefused.
+    Raises: WebhookUrlRefused, WebhookLoopbackRefused, WebhookEventsUnknown.
     """
+    _refuse_unknown(request.events)
     if request.kind == "listen":
         if request.url or request.loopback:
             raise WebhookUrlRefused(why="a listener has none", fields={"url": "a listener has none"})
@@ -56,13 +58,15 @@ async def create(frame: Frame, request: CreateEndpoint) -> CreatedEndpoint:
 async def update(frame: Frame, key: str, request: UpdateEndpoint) -> EndpointDetail:
     """Change where events go, which, or what the endpoint is said to be for.
 
-    Raises: WebhookEndpointNotFound, WebhookEndpointOnly, WebhookUrlRefused, WebhookLoopbackRefused.
+    Raises: WebhookEndpointNotFound, WebhookEndpointOnly, WebhookUrlRefused, WebhookLoopbackRefused,
+    WebhookEventsUnknown.
     """
     before = await held(frame, key)
     values: dict[str, Any] = {}
     if request.url is not None:
         values["url"] = allowed(frame, request.url, before.loopback)
     if request.events is not None:
+        _refuse_unknown(request.events)
         values["events"] = list(dict.fromkeys(request.events))
     if request.description is not None:
         values["description"] = request.description
@@ -190,6 +194,16 @@ def allowed(frame: Frame, url: str, loopback: bool) -> str:
         return ssrf.parse(url, loopback=loopback).url
     except ssrf.Forbidden as error:
         raise WebhookUrlRefused(why=str(error), fields={"url": str(error)}) from error
+
+
+def _refuse_unknown(patterns: list[str]) -> None:
+    """An endpoint that asks for what never happens would be quiet for ever, and nobody would know why."""
+    if unknown := payload.unknown(patterns):
+        nouns = {one.partition(".")[0] for one in unknown}
+        near = sorted(one for one in payload.TYPES if one.partition(".")[0] in nouns)
+        known = ", ".join(near or ["*", *payload.families()])
+        said = f"known are {known}"
+        raise WebhookEventsUnknown(unknown=", ".join(unknown), known=said, fields={"events": said})
 
 
 async def _changed(frame: Frame, before: Endpoint, type: str, **values: Any) -> EndpointDetail:

@@ -70,6 +70,14 @@ class WebhookUrlRefused(RtpError):
     still = "Nothing was changed."
 
 
+class WebhookEventsUnknown(RtpError):
+    """No event that is sent is called {unknown}; {known}."""
+
+    status = 400
+    still = "Nothing was changed."
+    hint = "rtp events list shows what happened here, each with its type"
+
+
 class WebhookLoopbackRefused(RtpError):
     """Plain HTTP to this machine is for instances of class dev; this one is {environment}."""
 

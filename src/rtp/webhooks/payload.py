@@ -21,6 +21,24 @@ SENT = frozenset(
 """The nouns whose events are sent."""
 NEVER = frozenset({"user.noted"})
 """What support writes down about a member is for support."""
+TYPES = frozenset(
+    f"{noun}.{what}"
+    for noun, happened in {
+        "user": "created imported updated suspended restored",
+        "subscription": "created activated renewed charged payment_failed paid_after_end paused resumed unpaid "
+        "cancellation_scheduled cancellation_withdrawn canceled expired",
+        "entitlement": "opened changed closed",
+        "payment_method": "added activated failed removed",
+        "payment": "created submitted succeeded failed unknown",
+        "refund": "created waiting approved rejected expired submitted pending succeeded failed unknown canceled "
+        "taken_in",
+        "dispute": "opened charged placed under_review answer_queued answered answer_refused won lost",
+        "product": "created updated archived restored",
+        "price": "created updated archived restored",
+    }.items()
+    for what in happened.split()
+)
+"""The types that are sent, which an endpoint can ask for."""
 TESTED = "webhook_endpoint.tested"
 """Sent only to the endpoint that it is about."""
 HIDDEN = frozenset(
@@ -40,6 +58,17 @@ def matches(patterns: Iterable[str], type: str) -> bool:
     """Whether one of an endpoint's patterns names this type."""
     family = f"{type.partition('.')[0]}.*"
     return any(one in ("*", family, type) for one in patterns)
+
+
+def unknown(patterns: Iterable[str]) -> list[str]:
+    """Those of an endpoint's patterns that name no type that is ever sent."""
+    named = {"*", *TYPES, *families()}
+    return [one for one in patterns if one not in named]
+
+
+def families() -> list[str]:
+    """What names all types of a noun, as `refund.*`."""
+    return sorted({f"{one.partition('.')[0]}.*" for one in TYPES})
 
 
 def body(event: Event) -> bytes:
