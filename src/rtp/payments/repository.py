@@ -23,7 +23,8 @@ from rtp.payments.schemas import LinePart, Payment, PaymentMethod, PaymentState
 _HOLD = Writing(
     """
     UPDATE payments p SET refunds_held = p.refunds_held + v.amount, version = p.version + 1
-    FROM {rows} AS v(payment_id uuid, amount bigint) WHERE p.id = v.payment_id
+    FROM {rows} AS v(payment_id uuid, amount bigint)
+    WHERE p.id = v.payment_id AND p.id = ANY (ARRAY(SELECT (one ->> 'payment_id')::uuid FROM {each} AS one))
     """
 )
 _HOLD_LINE = Writing(
@@ -32,6 +33,7 @@ _HOLD_LINE = Writing(
         tax_held = l.tax_held + v.tax
     FROM {rows} AS v(payment_id uuid, position integer, quantity integer, net bigint, tax bigint)
     WHERE l.payment_id = v.payment_id AND l.position = v.position
+        AND l.payment_id = ANY (ARRAY(SELECT (one ->> 'payment_id')::uuid FROM {each} AS one))
     """
 )
 _LOSE = text(

@@ -28,6 +28,7 @@ _ADD_LINE = Writing(
     FROM {rows} AS v(id uuid, user_id bigint, payment_id uuid, refund_id uuid, position integer, quantity integer,
         net bigint, tax bigint)
     JOIN payment_lines l ON l.payment_id = v.payment_id AND l.position = v.position
+        AND l.payment_id = ANY (ARRAY(SELECT (one ->> 'payment_id')::uuid FROM {each} AS one))
     """
 )
 _UNTOLD = {
