@@ -124,7 +124,7 @@ def test_no_log_of_an_instance_holds_an_e_mail_or_a_token(instance: RunningInsta
     made = instance.json("tokens", "create", "--name", "t", "--role", "viewer")
     assert instance("whoami", env={"RTP_URL": instance.url, "RTP_TOKEN": made["token"]}).returncode == 0
     logs = {path.name: path.read_text(errors="replace") for path in (instance.home / "logs").glob("*.log")}
-    assert '"route": "/v1/users/{user}"' in logs["api.log"]
+    assert "/v1/users/{user}" in {json.loads(line).get("route") for line in logs["api.log"].splitlines()}
     for name, text in logs.items():
         assert "secret.person" not in text, name
         assert made["token"] not in text, name
