@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Writing(msgspec.Struct, frozen=True):
     """A statement that writes otherwise than by adding rows as they are; its `sql` reads them from `{rows}`.
 
-    Where it looks rows of a table up, it says so with the keys that `{each}` gives, one JSON object a row: of a join alone
-    the planner thinks that it is about a hundred rows, and reads the whole table.
+    Where it looks rows of a table up, it says so with the keys that `{each}` gives, one JSON object a row: of a join
+    alone the planner thinks that it is about a hundred rows, and reads the whole table.
     """
 
     sql: str
