@@ -45,10 +45,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class Begins(Struct, frozen=True, kw_only=True):
-    """The commands that watch and that stop what a write only sets going; ID stands for what it made."""
+    """The commands that watch and, where that can be, stop what a write only sets going; ID stands for what it made."""
 
     watch: str
-    stop: str
+    stop: str = ""
 
 
 class Leaf(Struct, frozen=True, kw_only=True):

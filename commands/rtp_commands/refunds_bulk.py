@@ -124,7 +124,7 @@ def show(call: Call, bulk: BulkId) -> Result:
 
 
 @app.command("bulk list")
-@listing(schemas.LIST, columns=("id", "file", "state", "accepted", "total", "created_at"))
+@listing(schemas.LIST, columns=("id", "file", "state", "accepted", "totals", "created_at"))
 def list_(
     call: Call,
     state: Annotated[BulkState | None, typer.Option("--state", metavar="STATE", help="Only this state.")] = None,

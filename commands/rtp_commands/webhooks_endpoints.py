@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rtp.errors import ExitCode
+from rtp.kit.clock import to_text
 from rtp.webhooks import schemas
 from rtp.webhooks.schemas import (
     CreatedEndpoint,
@@ -22,7 +24,7 @@ from rtp.webhooks.schemas import (
     UpdateEndpoint,
 )
 from rtp_commands.arguments import id_or_key
-from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
+from rtp_commands.call import Begins, Call, Listing, Result, Severity, listing, read, write
 from rtp_commands.errors import StillPending, Usage
 
 app = typer.Typer()
@@ -194,7 +196,12 @@ def delete(call: Call, endpoint: EndpointId) -> Endpoint:
 
 
 @app.command("endpoints test")
-@write(schemas.ENDPOINTS_TEST, side_effects="sends one message of type webhook_endpoint.tested", exit_codes=(7, 14))
+@write(
+    schemas.ENDPOINTS_TEST,
+    begins=Begins(watch="rtp webhooks deliveries list --endpoint ID"),
+    side_effects="sends one message of type webhook_endpoint.tested",
+    exit_codes=(7, 14),
+)
 def test(call: Call, endpoint: EndpointId) -> Result:
     """Send one message to an endpoint and show what it answered; exit code 7 when it did not take it.
 
@@ -204,11 +211,19 @@ def test(call: Call, endpoint: EndpointId) -> Result:
     """
     before = {one.id for one in _tests(call, endpoint)} if call.flags.wait and not call.flags.dry_run else set()
     asked = call.write(schemas.ENDPOINTS_TEST, endpoint=endpoint)
-    look = f"Look: rtp webhooks deliveries list --endpoint {endpoint}"
     if not call.flags.wait:
-        return Result(asked, said=look)
+        return Result(asked)
     tried = _tried(call, endpoint, before)
-    return Result(tried, 0 if tried.state == "succeeded" else 7, look)  # type: ignore[arg-type]
+    taken = tried.state == "succeeded"
+    return Result(tried, ExitCode.OK if taken else ExitCode.REFUSED, _outcome(tried, taken=taken))
+
+
+def _outcome(tried: DeliveryDetail, *, taken: bool) -> str:
+    answered = f"it answered {tried.last_status}" if tried.last_status else f"nothing answered ({tried.last_error})"
+    if taken:
+        return f"Taken: {answered}."
+    again = f"; it is tried again at {to_text(tried.next_attempt_at)}" if tried.next_attempt_at else ""
+    return f"Not taken: {answered}{again}. Look: rtp webhooks deliveries show {tried.id}"
 
 
 def _tried(call: Call, endpoint: str, before: set[str]) -> DeliveryDetail:

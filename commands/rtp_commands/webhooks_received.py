@@ -37,6 +37,20 @@ def _event(text: str) -> str:
     return text
 
 
+@refusing
+def _about(text: str) -> str:
+    """An id of ours, or what a provider calls what only it has: a reference of parts, as `ch_3Q…` or `made-by-hand`."""
+    from rtp.kit.ids import NOUNS
+
+    ours = re.fullmatch(r"(pay|rfd)_[0-9A-HJKMNP-TV-Z]{26}", text)
+    prefix = text.partition("_")[0]
+    if ours is None and (prefix in NOUNS or not re.fullmatch(r"[0-9A-Za-z]+([_-][0-9A-Za-z]+)+", text)):
+        raise ValueError(
+            f"{text!r} is neither the id of a payment (pay_…) or refund (rfd_…) nor a provider's reference"
+        )
+    return text
+
+
 Event = Annotated[
     str, typer.Argument(metavar="EVENT", parser=_event, help="Our id of the event (whr_…), or its provider's.")
 ]
@@ -54,7 +68,8 @@ def list_(
         str | None, typer.Option("--provider", metavar="NAME", help="Only of this provider, such as sandbox.")
     ] = None,
     about: Annotated[
-        str | None, typer.Option("--about", metavar="ID", help="Only about this payment (pay_…) or refund (rfd_…).")
+        str | None,
+        typer.Option("--about", metavar="ID", parser=_about, help="Only about this payment (pay_…) or refund (rfd_…)."),
     ] = None,
 ) -> Listing[Received]:
     """List the events that providers sent, newest first; `--state failed` are those that wait for somebody.

@@ -236,7 +236,8 @@ def _begun(call: Call, name: str, value: Any) -> str:
     waiting, begins = call.leaf.waiting, call.leaf.begins
     if begins is not None:
         watch, stop = begins.watch.replace("ID", name), begins.stop.replace("ID", name)
-        return f"Begun: {name} ({undo(call, value)}). Watch it: {watch}. Stop what is left: {stop}"
+        begun = f"Begun: {name} ({undo(call, value)}). Watch it: {watch}"
+        return f"{begun}. Stop what is left: {stop}" if stop else begun
     state = "" if waiting is None else str(getattr(value, waiting.field))
     if waiting is None or state in waiting.done | waiting.failed:
         return ""
