@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from rtp.disputes.schemas import EvidencePack
+import msgspec
+
+from rtp.disputes.schemas import DisputeDetail, EvidencePack
 from rtp.reconciliation.schemas import Difference, Facts
 from rtp.users.schemas import Diagnosis
 from rtp_commands.cells import Cell
-from rtp_commands.table import Line, pairs, table
+from rtp_commands.table import Line, card, pairs, table
 from rtp_commands.words import safe
 
 STYLES = {"ok": "green", "unknown": "yellow", "broken": "red"}
@@ -45,7 +47,19 @@ def differences(found: list[Difference], *, wide: int, terminal: bool) -> list[L
 def evidence(pack: EvidencePack, *, wide: int) -> list[Line]:
     """The parts of an evidence pack as they will be read."""
     lines: list[Line] = [[(f"{pack.dispute_id}: {pack.length} of {pack.limit} characters", "bold")]]
-    for name, text in pack.parts.items():
+    return lines + _parts(pack.parts, wide)
+
+
+def dispute(found: DisputeDetail, *, wide: int, terminal: bool) -> list[Line]:
+    """A dispute as a card, and what was handed in below it, line by line as the bank read it."""
+    plain = msgspec.to_builtins(found)
+    parts = plain.pop("evidence")
+    return card(plain, columns_wide=wide, terminal=terminal) + _parts(parts, wide)
+
+
+def _parts(parts: dict[str, str], wide: int) -> list[Line]:
+    lines: list[Line] = []
+    for name, text in parts.items():
         lines += [[], [(safe(name), "bold")]]
         lines += [line for row in text.splitlines() for line in pairs([("", Cell(safe(row)))], wide)]
     return lines

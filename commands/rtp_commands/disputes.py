@@ -50,14 +50,20 @@ def list_(
 
 @app.command()
 @read(schemas.SHOW)
-def show(call: Call, dispute: DisputeId) -> DisputeDetail:
+def show(call: Call, dispute: DisputeId) -> DisputeDetail | None:
     """Show one dispute: its payment, the deadline, what was handed in, and how it ended.
 
     Examples:
         rtp disputes show dsp_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp disputes show dsp_01J9ZK3V5W8X2Y4A6B7C8D9E0F -o json
     """
-    return call.read(schemas.SHOW, dispute=dispute)
+    found = call.read(schemas.SHOW, dispute=dispute)
+    if call.output.format != "table" or call.flags.fields:
+        return found
+    from rtp_commands.chains import dispute as as_text
+
+    call.output.lines(as_text(found, wide=call.output.wide, terminal=call.output.terminal))
+    return None
 
 
 @app.command()

@@ -30,6 +30,19 @@ BULK: dict[str, Any] = {
 }  # fmt: skip
 
 
+DISPUTE: dict[str, Any] = {
+    "id": "dsp_01M82JBJ04FCP9T6B4JW1RNYHP", "user_id": "usr_38G54Q4EBXYTQ", "payment_id": PAYMENT_ID,
+    "provider": "sandbox", "provider_ref": "dp_1", "amount": {"amount": 100, "currency": "USD"},
+    "tax": {"amount": 0, "currency": "USD"}, "fee": {"amount": 0, "currency": "USD"}, "reason": "fraudulent",
+    "state": "under_review", "due_by": AT, "opened_at": AT, "closed_at": None, "answer": "evidence",
+    "answer_state": "sent", "answer_error": "", "answered_by": "Ada", "answered_at": AT, "version": 3,
+    "created_at": AT, "left": "", "email": "ada@example.com", "purpose": "Room", "next": "",
+    "captured": {"amount": 100, "currency": "USD"}, "refunded": {"amount": 0, "currency": "USD"},
+    "refundable": {"amount": 0, "currency": "USD"},
+    "evidence": {"notes": "2026-11-01 she trained\n2026-11-02 and again\x1b[31m", "order": "Room"},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "tried, code, says",
     [
@@ -85,3 +98,16 @@ def test_events_about_a_payment_or_what_only_the_provider_has_are_asked_for(ther
     peer.answer("GET", "/v1/webhooks/received", {"items": [], "next": None})
     assert there("webhooks", "received", "list", "--about", text).returncode == 0
     assert peer.asked[-1].query["about"] == text
+
+
+def test_evidence_that_was_handed_in_is_shown_line_by_line_and_steers_no_terminal(there: Any, peer: Any) -> None:
+    peer.answer("GET", f"/v1/disputes/{DISPUTE['id']}", DISPUTE)
+    done = there("disputes", "show", DISPUTE["id"])
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    notes = lines.index("notes")
+    assert lines[notes + 1 : notes + 3] == ["2026-11-01 she trained", r"2026-11-02 and again\x1b[31m"]
+    assert r"\n" not in done.stdout
+    assert there.json("disputes", "show", DISPUTE["id"])["evidence"] == DISPUTE["evidence"]
+    chosen = there("disputes", "show", DISPUTE["id"], "--fields", "evidence.order")
+    assert chosen.stdout.split() == ["evidence.order", "Room"]
