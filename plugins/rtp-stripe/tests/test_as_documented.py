@@ -199,36 +199,6 @@ async def test_an_intent_that_nobody_came_to_pay_is_no_charge_and_one_of_the_das
     assert [charge.key for charge in await stripe.provider.list_charges(NOW)] == ["pi_3"]
 
 
-async def test_a_refund_and_a_charge_that_wait_for_the_payer_say_so() -> None:
-    """docs.stripe.com/refunds: `requires_action` is that Stripe waits for the customer's bank details."""
-    made = {
-        "id": "re_1", "object": "refund", "status": "requires_action", "amount": 400, "currency": "usd",
-        "created": AT, "payment_intent": "pi_1", "reason": "duplicate",
-        "metadata": {"rtp_key": "k", "rtp_reason": "duplicate"},
-    }  # fmt: skip
-    stripe = Stripe({"GET payment_intents/pi_1": intent(), "POST refunds": made})
-    refund = await stripe.provider.refund(young("rfd"), "pi_1", Money(400, "USD"), "duplicate")
-    assert (refund.state, refund.failure_reason) == ("pending", "requires_action")
-    stripe = Stripe({"GET payment_intents": page(intent(status="requires_action"))})
-    [charge] = await stripe.provider.list_charges(NOW)
-    assert (charge.state, charge.failure_reason) == ("pending", "requires_action")
-
-
-async def test_a_refund_that_failed_after_it_succeeded_is_found_as_failed_by_its_key() -> None:
-    """docs.stripe.com/refunds#failed-refunds: the amount is back by a balance transaction of its own."""
-    key = young("rfd")
-    failed = {
-        "id": "re_1", "object": "refund", "status": "failed", "amount": 400, "currency": "usd", "created": AT,
-        "payment_intent": "pi_1", "reason": "duplicate", "failure_reason": "expired_or_canceled_card",
-        "balance_transaction": "txn_1", "failure_balance_transaction": "txn_2",
-        "metadata": {"rtp_key": key, "rtp_reason": "duplicate"},
-    }  # fmt: skip
-    stripe = Stripe({"GET refunds": page(failed)})
-    refund = await stripe.provider.retrieve_refund_by_key(key)
-    assert refund is not None
-    assert (refund.ref, refund.state, refund.failure_reason) == ("re_1", "failed", "card_account_closed")
-
-
 async def test_lists_come_newest_first_and_are_given_oldest_first_within_a_second_too() -> None:
     listed = [intent(id=f"pi_{one}", metadata={"rtp_key": f"k{one}"}) for one in (3, 2, 1)]
     stripe = Stripe({"GET payment_intents": page(*listed)})
