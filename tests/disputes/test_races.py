@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
+from rtp.kit.clock import FixedClock
 from rtp.kit.money import Money
-from rtp.payments.ports import ProviderEvent
+from rtp.payments.fakes import FakeProvider
+from rtp.payments.ports import ProviderEvent, ProviderRefund
+from rtp.payments.schemas import Payment
 from rtp.testing import money, webhooks
 from rtp.webhooks import received_jobs
 from tests.disputes.objections import Objections
+from tests.refunds.desk import Forgetful
 
 
-def opened(desk: Objections, payment: str) -> ProviderEvent:
+def opened(provider: FakeProvider, payment: str) -> ProviderEvent:
     """The webhook of a dispute that the provider has just opened."""
-    desk.provider.open_dispute(payment)
-    return next(one for one in desk.provider.events() if one.type == "dispute.opened" and one.subject.key == payment)
+    provider.open_dispute(payment)
+    return next(one for one in provider.events() if one.type == "dispute.opened" and one.subject.key == payment)
 
 
 @pytest.mark.prove("races", sample=True)
 async def test_a_refund_that_races_a_dispute_never_returns_the_money_twice(desk: Objections) -> None:
     payments = [await desk.pay((10_000, 0), email=desk.member()) for _ in range(30)]
-    events = {payment.id: opened(desk, payment.id) for payment in payments}
+    events = {payment.id: opened(desk.provider, payment.id) for payment in payments}
     codes: Counter[str] = Counter()
 
     async def told(event: ProviderEvent) -> None:
@@ -47,7 +53,7 @@ async def test_a_refund_that_races_a_dispute_never_returns_the_money_twice(desk:
 async def test_a_refund_that_still_waits_to_be_sent_when_a_dispute_comes_is_never_sent(desk: Objections) -> None:
     payment = await desk.pay((8_000, 2_000))
     refund = await desk.refunded(payment, amount=4_000)
-    await desk.post(opened(desk, payment.id))
+    await desk.post(opened(desk.provider, payment.id))
     await money.run_jobs(desk.frames, desk.provider, received_jobs.JOBS)
     assert (await desk.show(refund["id"]))["state"] == "created"
     await desk.work()
@@ -63,7 +69,7 @@ async def test_twenty_events_of_one_dispute_at_once_open_it_once(desk: Objection
     import msgspec
 
     payment = await desk.pay((10_000, 0))
-    event = opened(desk, payment.id)
+    event = opened(desk.provider, payment.id)
     await asyncio.gather(*(desk.post(msgspec.structs.replace(event, id=f"evt_{n}")) for n in range(20)))
     await asyncio.gather(*(desk.work() for _ in range(4)))
     assert len((await desk.read("disputes"))["items"]) == 1
@@ -96,3 +102,100 @@ async def test_refunds_that_race_a_lost_dispute_never_take_more_of_a_line_than_i
 async def _told(desk: Objections, event: ProviderEvent) -> None:
     await desk.post(event)
     await desk.work()
+
+
+class Objected(Forgetful):
+    """A provider whose cardholder objects while a refund is under way: before the money goes back, or after."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        super().__init__(clock)
+        self.scenes: dict[str, Scene] = {}
+        self.tell: Callable[[ProviderEvent], Awaitable[None]] | None = None
+
+    async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
+        """Return money, in the order of the charge's scene; the webhook may be here before the answer."""
+        charge = self.book.record.charge(charge_ref)
+        assert charge is not None
+        scene = self.scenes.pop(charge.key, None)
+        if scene is None:
+            return await super().refund(key, charge_ref, amount, reason)
+        if scene.first == "dispute":
+            event = opened(self, charge.key)
+            done = await super().refund(key, charge_ref, amount, reason)
+        else:
+            done = await super().refund(key, charge_ref, amount, reason)
+            event = opened(self, charge.key)
+        if scene.told:
+            assert self.tell is not None
+            await self.tell(event)
+        return done
+
+
+class Scene(NamedTuple):
+    """What the provider took first, and whether its webhook is taken in before it answers."""
+
+    first: Literal["dispute", "refund"]
+    told: bool
+
+
+SCENES = [Scene("dispute", True), Scene("dispute", False), Scene("refund", True), Scene("refund", False)]
+
+
+@pytest.mark.prove("races", sample=True)
+async def test_of_a_refund_under_way_and_a_dispute_opened_meanwhile_no_more_than_was_captured_is_lost_in_either_order(
+    desk: Objections,
+) -> None:
+    """The refund has left us when the dispute is opened, so the provider's order decides, and both are to occur."""
+    provider = desk.provider = Objected(desk.clock)
+    provider.tell = lambda event: _taken(desk, event)
+    payments = [await desk.pay((8_000, 2_000), email=desk.member()) for _ in range(24)]
+    provider.scenes = scenes = {payment.id: SCENES[n % 4] for n, payment in enumerate(payments)}
+    wanted = {payment.id: scenes[payment.id].first for payment in payments}
+    refunds = {payment.id: (await desk.refunded(payment, amount=4_000))["id"] for payment in payments}
+    await asyncio.gather(*(desk.work() for _ in range(4)))
+    assert not provider.scenes, "every refund was under way when its dispute was opened"
+    await desk.tell()
+    await desk.work()
+    for payment in payments:
+        refund = await desk.show(refunds[payment.id])
+        [dispute] = await _disputes(desk, payment)
+        ended = (refund["state"], refund["failure_reason"] or "", dispute["amount"]["amount"])
+        assert ended == (
+            ("failed", "charge_disputed", 10_000) if wanted[payment.id] == "dispute" else ("succeeded", "", 6_000)
+        )
+        again = await desk.issue(payment, amount=1, again=True)
+        assert again.json()["code"] == "payment_disputed"
+    await desk.books_hold()
+    for payment in payments:
+        [dispute] = await _disputes(desk, payment)
+        assert (await desk.do(f"disputes/{dispute['id']}/accept")).status_code == 200
+    await desk.work()
+    for payment in payments:
+        after = await desk.payment(payment)
+        [dispute] = await _disputes(desk, payment)
+        gone = after["refunded"]["amount"] + dispute["amount"]["amount"]
+        assert (dispute["state"], after["refundable"]["amount"], gone) == ("lost", 0, after["captured"]["amount"])
+        assert await _gone_there(provider, payment) == gone
+        assert (await desk.issue(payment, amount=1, again=True)).json()["code"] == "refund_exceeds_captured"
+    assert await desk.sql("SELECT id FROM payments WHERE refunds_held + disputes_lost > captured") == []
+    await desk.books_hold()
+    report = await desk.read("doctor/money")
+    assert [check for check in report["checks"] if check["state"] == "failed"] == []
+
+
+async def _taken(desk: Objections, event: ProviderEvent) -> None:
+    await desk.post(event)
+    await money.run_jobs(desk.frames, desk.provider, received_jobs.JOBS)
+
+
+async def _disputes(desk: Objections, payment: Payment) -> list[Any]:
+    return list((await desk.read("disputes", payment=payment.id))["items"])
+
+
+async def _gone_there(provider: Objected, payment: Payment) -> int:
+    """What the provider took from us for a payment: refunds that did not fail, and lost disputes."""
+    refunds = [one for one in await provider.list_refunds(payment.created_at) if one.charge_ref == payment.provider_ref]
+    disputes = [one for one in await provider.list_disputes(payment.created_at) if one.key == payment.id]
+    return sum(one.amount.amount for one in refunds if one.state != "failed") + sum(
+        one.amount.amount for one in disputes if one.state == "lost"
+    )
