@@ -16,6 +16,7 @@ import msgspec
 from rtp.client import ApiError, OutcomeUnknown
 from rtp.errors import ExitCode, RtpError
 from rtp.kit.data_files import example
+from rtp.kit.text import counted
 from rtp.operations import Operation
 from rtp_commands.call import Call, Result
 from rtp_commands.cells import spreadsheet
@@ -216,7 +217,8 @@ class Import:
         self._end(state, code)
         done = self.summary
         self.call.output.quiet = False
-        self.call.say(f"Stopped after {done.rows} rows: {done.created} created, {done.existing} were there before.")
+        came = f"{done.created} created, {done.existing} were there before"
+        self.call.say(f"Stopped after {counted(done.rows, 'row')}: {came}.")
         if not self.call.flags.dry_run:
             self.call.say(f"Go on, with nothing done twice: {shlex.join(self._resume)}")
 
@@ -262,7 +264,7 @@ def _rows(reader: Any, heading: list[str], refusals: Refusals, format: Format) -
             continue
         try:
             if len(cells) != len(heading):
-                raise ValueError(f"{len(cells)} columns, and the heading has {len(heading)}")
+                raise ValueError(f"{counted(len(cells), 'column')}, and the heading has {len(heading)}")
             values = {name: printable_input(cells[place]) for name, place in places.items()}
         except ValueError as error:
             email = cells[places["email"]] if places["email"] < len(cells) else ""

@@ -15,6 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from rtp.kit.data_files import example
+from rtp.kit.text import counted
 from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import MAX_BATCH_ROWS, Bulk, CreateBulk
 from rtp_commands.arguments import Asked
@@ -136,7 +137,7 @@ def _csv_rows(file: IO[str], path: Path) -> Iterator[Row]:
 
 def _cells(heading: list[str], cells: list[str], path: Path, line: int) -> Row:
     if len(cells) != len(heading):
-        raise Usage(what=f"{path} line {line} has {len(cells)} columns, and the heading has {len(heading)}")
+        raise Usage(what=f"{path} line {line} has {counted(len(cells), 'column')}, and the heading has {len(heading)}")
     try:
         return {
             name: text for name, cell in zip(heading, cells, strict=True) if (text := printable_input(cell.strip()))

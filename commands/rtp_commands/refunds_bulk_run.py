@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rtp.errors import ExitCode
 from rtp.kit.money import Money
+from rtp.kit.text import counted
 from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import Bulk, BulkOutcome
 from rtp_commands.call import Call, Result
@@ -72,7 +73,7 @@ def told(call: Call, bulk: Bulk, code: ExitCode = ExitCode.OK) -> Result:
 
 def receipt(bulk: Bulk, wide: int) -> list[Line]:
     """What was planned, what is capped, and how far it has come."""
-    caps = [f"{bulk.max_count} refunds"] if bulk.max_count else []
+    caps = [counted(bulk.max_count, "refund")] if bulk.max_count else []
     caps += [str(one) for one in bulk.max_totals]
     rows = [
         ("Bulk", f"{bulk.id}, {bulk.file}"),

@@ -20,6 +20,7 @@ ROW = f"{PAYMENT},1.50,goodwill"
         (b"", "refunds.csv is empty; its first line names the columns"),
         (bytes(range(256)), "refunds.csv is no text in UTF-8"),
         (f"payment,amount,reason\n{ROW}\n".encode("utf-16"), "refunds.csv is no text in UTF-8"),
+        (b"payment,amount,reason\npay_1\n", "line 2 has 1 column, and the heading has 3"),
         (f"payment;amount;reason\n{ROW}\n".encode(), "a comma stands between two columns"),
     ],
 )

@@ -172,7 +172,7 @@ async def test_a_batch_ends_at_1000_rows(api: httpx.AsyncClient, payments: list[
 @pytest.mark.parametrize(
     "caps,says",
     [
-        ({"max_count": 1}, "2 refunds, and the cap is 1 refunds"),
+        ({"max_count": 1}, "2 refunds, and the cap is 1 refund"),
         ({"max_totals": [{"amount": 12_499, "currency": "USD"}]}, "125.00 USD, and the cap is 124.99 USD"),
         ({"max_totals": [{"amount": 1_000_000, "currency": "EUR"}]}, "125.00 USD, and the cap is 0.00 USD"),
     ],

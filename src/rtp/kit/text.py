@@ -24,6 +24,11 @@ def mailbox(email: str) -> str:
     return f"{name.partition('+')[0]}@{domain}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`: a number of things as people say it, of a noun whose plural ends in s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def find_nul(value: Any, path: str = "") -> str | None:
     """The path of the first text with a NUL in it, or None."""
     if isinstance(value, str):

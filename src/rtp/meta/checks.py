@@ -10,6 +10,7 @@ from rtp.db.frame import Frame
 from rtp.events import service as events
 from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
+from rtp.kit.text import counted
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
 from rtp.migrations import service as migrations
@@ -103,7 +104,8 @@ async def _dead_letters(frame: Frame) -> Check:
     dead = int(row.dead) if row is not None else 0
     if not dead:
         return Check(name="dead letters", state="ok", detail="none")
-    return Check(name="dead letters", state="warning", detail=f"{dead} jobs gave up", fix="rtp jobs list --state dead")
+    detail = f"{counted(dead, 'job')} gave up"
+    return Check(name="dead letters", state="warning", detail=detail, fix="rtp jobs list --state dead")
 
 
 async def _cache(frame: Frame) -> Check:

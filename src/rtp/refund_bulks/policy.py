@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from rtp.kit.currencies import EXPONENTS
 from rtp.kit.money import Money
+from rtp.kit.text import counted
 from rtp.payments.schemas import Payment
 from rtp.refund_bulks.errors import BulkOverCap, BulkPolicyChanged, RowAmountUnclear, RowRepeated
 from rtp.refund_bulks.schemas import Bulk, BulkRow, BulkState
@@ -117,7 +118,7 @@ def hold_caps(
     Raises: BulkOverCap.
     """
     if max_count is not None and accepted > max_count:
-        raise BulkOverCap(key=key, asked=f"{accepted} refunds", cap=f"{max_count} refunds")
+        raise BulkOverCap(key=key, asked=counted(accepted, "refund"), cap=counted(max_count, "refund"))
     caps = {one.currency: one for one in max_totals}
     for total in totals if caps else ():
         cap = caps.get(total.currency, Money.zero(total.currency))

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from rtp.db.frame import Frame
 from rtp.kit.clock import to_text
+from rtp.kit.text import counted
 from rtp.webhooks import endpoints, schedule
 from rtp.webhooks import troubles_repository as repository
 from rtp.webhooks.schemas import Endpoint
@@ -105,7 +106,7 @@ def _given_up(endpoint: str, count: int, oldest: datetime) -> Trouble:
     resend = _resend(endpoint, oldest)
     return Trouble(
         kind="given up", endpoint=endpoint, count=count, show=resend, mend=resend,
-        detail=f"{endpoint} was not brought {count} message{'s' if count > 1 else ''}",
+        detail=f"{endpoint} was not brought {counted(count, 'message')}",
     )  # fmt: skip
 
 
