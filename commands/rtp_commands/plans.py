@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from rtp.operations import Plan
@@ -11,7 +12,7 @@ from rtp.plans import schemas
 from rtp_commands import receipt
 from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Result, Severity, read, write
-from rtp_commands.writing import apply_plan
+from rtp_commands.writing import apply_plan, way_back
 
 app = typer.Typer()
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", parser=id_or_key("plan", "plan"), help="Id (plan_…).")]
@@ -19,7 +20,7 @@ PlanId = Annotated[str, typer.Argument(metavar="PLAN", parser=id_or_key("plan", 
 
 @app.command()
 @read(schemas.SHOW)
-def show(call: Call, plan_id: PlanId) -> Plan | None:
+def show(call: Call, plan_id: PlanId) -> Result | None:
     """Show what a plan would do, and until when it may be carried out.
 
     Examples:
@@ -27,7 +28,7 @@ def show(call: Call, plan_id: PlanId) -> Plan | None:
     """
     plan = call.read(schemas.SHOW, plan=plan_id)
     if call.output.format != "table" or call.output.fields:
-        return plan
+        return Result({**msgspec.to_builtins(plan, enc_hook=str), **_way_back(plan)})
     call.output.lines(receipt.lines(plan, wide=call.output.wide))
     call.say(f"Carry it out: rtp plans apply {plan.id}")
     return None
@@ -42,3 +43,11 @@ def apply(call: Call, plan_id: PlanId) -> Result:
         rtp plans apply plan_01K8X3Z6Q4V8N2M5T7R9W1Y3B6
     """
     return apply_plan(call, plan_id, any_operation=True)
+
+
+def _way_back(plan: Plan) -> dict[str, Any]:
+    """Whether the planned operation is final, as its command declares; nothing where no command here has it."""
+    from rtp_commands.tree import leaf_of
+
+    leaf = leaf_of(plan.operation)
+    return {} if leaf is None else way_back(leaf.reversible, leaf.reversible or "")

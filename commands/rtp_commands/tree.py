@@ -77,6 +77,16 @@ def describe(noun: str | None = None) -> Iterator[Described]:
                 yield _described(row, verb, info)
 
 
+def leaf_of(operation: str) -> Leaf | None:
+    """The declaration of the command whose write this operation is."""
+    for row in rows():
+        for info in _verbs(row).values():
+            leaf = declaration(info.callback)
+            if leaf.kind == "write" and operation in [op.id for op in leaf.operations]:
+                return leaf
+    return None
+
+
 def _verbs(row: Row) -> dict[str, Any]:
     verbs = {lazy.name_of(info): info for info in lazy.module_of(row).app.registered_commands}
     return {row.name: verbs[row.name]} if row.leaf else verbs

@@ -157,6 +157,23 @@ def test_a_dry_run_prints_the_plan_and_leaves_no_intent(there: Any, suspend: Any
     assert (suspend.writes(), journal(there)) == ([], [])
 
 
+def test_a_plan_in_json_says_whether_what_it_would_do_is_final_and_else_what_undoes_it(
+    there: Any, suspend: Any, peer: Any, made: Any
+) -> None:
+    planned = there.json("users", "suspend", ADA, "--dry-run")
+    assert (planned["id"], planned["final"]) == (made.plan["id"], False)
+    assert planned["undo"] == "rtp users restore ada@example.com"
+    peer.answer("GET", f"/v1/plans/{made.plan['id']}", made.plan)
+    shown = there.json("plans", "show", made.plan["id"])
+    assert (shown["id"], shown["final"], shown["undo"]) == (made.plan["id"], False, "rtp users restore USER")
+    peer.answer("GET", f"/v1/plans/{made.plan['id']}", made.plan | {"operation": "refunds.issue"})
+    refund = there.json("plans", "show", made.plan["id"])
+    assert (refund["final"], refund["undo"]) == (True, None)
+    peer.answers["POST", "/v1/users/ada@example.com/notes"] = made(202, body=made.plan)
+    note = there.json("users", "note", ADA, "vip", "--dry-run")
+    assert (note["final"], note["undo"]) == (True, None)
+
+
 def test_a_dry_run_that_would_change_nothing_names_no_way_to_carry_it_out(there: Any, peer: Any, made: Any) -> None:
     peer.answers["POST", SUSPEND] = made(202, body=made.plan | {"changes": []})
     done = there("users", "suspend", ADA, "--dry-run")
