@@ -65,6 +65,10 @@ class Leaf(Struct, frozen=True, kw_only=True):
     begins: Begins | None = None
     exit_codes: tuple[int, ...] = ()
 
+    def way_back(self, said: str) -> dict[str, bool | str | None]:
+        """What a plan in a machine format says of what it would do: whether that is final, else what undoes it."""
+        return {"final": self.reversible is None, "undo": said.removeprefix("undo: ") if self.reversible else None}
+
     def codes(self) -> list[int]:
         """The exit codes that this command may end with."""
         network = {3, 4, 13, 14} if self.operations else set()

@@ -12,7 +12,7 @@ from rtp.plans import schemas
 from rtp_commands import receipt
 from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Call, Result, Severity, read, write
-from rtp_commands.writing import apply_plan, way_back
+from rtp_commands.writing import apply_plan
 
 app = typer.Typer()
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", parser=id_or_key("plan", "plan"), help="Id (plan_…).")]
@@ -50,4 +50,4 @@ def _way_back(plan: Plan) -> dict[str, Any]:
     from rtp_commands.tree import leaf_of
 
     leaf = leaf_of(plan.operation)
-    return {} if leaf is None else way_back(leaf.reversible, leaf.reversible or "")
+    return {} if leaf is None else leaf.way_back(leaf.reversible or "")

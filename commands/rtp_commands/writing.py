@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 R = TypeVar("R")
 PAUSE = 0.25
-UNDO = "undo: "
 _pause = threading.Event()
 
 
@@ -206,16 +205,11 @@ def show_plan(call: Call, plan: Plan) -> int:
     if call.output.format == "table":
         call.output.lines(_receipt(call, plan))
     else:
-        call.output.one(msgspec.to_builtins(plan, enc_hook=str) | way_back(call.leaf.reversible, undo(call, None)))
+        call.output.one(msgspec.to_builtins(plan, enc_hook=str) | call.leaf.way_back(undo(call, None)))
     sys.stdout.flush()
     way = f"To carry it out: {get_current_context().command_path} --plan {plan.id}"
     call.say(f"Nothing was changed. {way if plan.changes or plan.jobs else 'There is nothing to carry out.'}")
     return 0
-
-
-def way_back(reversible: str | None, said: str) -> dict[str, Any]:
-    """What a plan in a machine format says of what it would do: whether that is final, else what undoes it."""
-    return {"final": reversible is None, "undo": None if reversible is None else said.removeprefix(UNDO)}
 
 
 def undo(call: Call, value: Any) -> str:
@@ -226,7 +220,7 @@ def undo(call: Call, value: Any) -> str:
     known = {name.upper(): str(given) for name, given in call.given.items() if isinstance(given, str)}
     if (made := getattr(value, "id", None)) is not None:
         known = {name.upper(): str(made) for name in call.given} | {"ID": str(made)} | known
-    return UNDO + " ".join(known.get(word, word) for word in text.split())
+    return "undo: " + " ".join(known.get(word, word) for word in text.split())
 
 
 def _tell_done(call: Call, outcome: Outcome[Any], value: Any) -> None:
