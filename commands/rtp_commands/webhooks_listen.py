@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rtp.client import OutcomeUnknown, ServerTimedOut, Unreachable
+from rtp.client import ApiError, OutcomeUnknown, ServerTimedOut, Unreachable
 from rtp.errors import RtpError
 from rtp.kit.clock import to_text
 from rtp.webhooks import schemas
@@ -113,9 +113,16 @@ class _Listener:
             due = self.call.client.read(schemas.DUE, endpoint=list(self.made), wait=round(wait, 3))
             if due.items:
                 self._forward(forwarder, due.items)
+        except ApiError as error:
+            if error.problem().status != 503:
+                raise
+            self._wait(error)
         except _AWAY as error:
-            self.call.say(f"{error.message} It goes on when the server is back.")
-            _pause.wait(PAUSE)
+            self._wait(error)
+
+    def _wait(self, error: RtpError) -> None:
+        self.call.say(f"{error.message} It goes on when the server is back.")
+        _pause.wait(PAUSE)
 
     def _forward(self, forwarder: Forwarder, due: Sequence[DueDelivery]) -> None:
         done = forwarder.forward([(self.made[one.endpoint_id], one) for one in due])

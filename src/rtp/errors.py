@@ -201,6 +201,15 @@ class TooLarge(RtpError):
     still = "Nothing was changed."
 
 
+class GoingDown(RtpError):
+    """The server is going down and ends what was still waited for."""
+
+    status = 503
+    retryable = True
+    still = "Nothing was changed."
+    hint = "rtp status"
+
+
 class Unavailable(RtpError):
     """{what} cannot be reached."""
 

@@ -111,3 +111,14 @@ def test_evidence_that_was_handed_in_is_shown_line_by_line_and_steers_no_termina
     assert there.json("disputes", "show", DISPUTE["id"])["evidence"] == DISPUTE["evidence"]
     chosen = there("disputes", "show", DISPUTE["id"], "--fields", "evidence.order")
     assert chosen.stdout.split() == ["evidence.order", "Room"]
+
+
+def test_a_listener_waits_for_a_server_that_says_it_goes_down(there: Any, peer: Any) -> None:
+    listener = ENDPOINT | {"kind": "listen", "url": "", "keys": [], "secret": "whsec_x"}
+    problem = {"code": "going_down", "detail": "The server is going down.", "status": 503, "exit_code": 13}
+    peer.answer("POST", "/v1/webhooks/endpoints", listener, 201)
+    peer.answer("GET", "/v1/webhooks/due", problem, 503, media="application/problem+json")
+    peer.answer("DELETE", f"/v1/webhooks/endpoints/{ENDPOINT_ID}", ENDPOINT)
+    done = there("webhooks", "listen", "--for", "1s")
+    assert done.returncode == 0, done.stderr
+    assert "The server is going down. It goes on when the server is back." in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -10,13 +11,14 @@ from litestar import Litestar
 from litestar.types import Message, Receive, Send
 from sqlalchemy.exc import SQLAlchemyError
 
-from rtp.errors import Problem, RtpError
+from rtp.errors import GoingDown, Problem, RtpError
 from rtp.kit import trace as traces
 from rtp_server import problems
 from rtp_server.edge import logs, metrics, principals
 from rtp_server.edge.history import History
 from rtp_server.state import State
 
+_READING = ("GET", "HEAD")
 _OPEN = ("/health/", "/openapi", "/docs")
 
 
@@ -41,17 +43,24 @@ class Edge:
         scope["state"] = shared
         if b"x-no-compression" in headers:
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-        status = 500
+        status, begun_answer = 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_answer
             if message["type"] == "http.response.start":
+                begun_answer = True
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", trace.request_id.encode())]
             await send(message)
 
         try:
             await self._serve(scope, receive, sending, shared, _text(headers, b"authorization"))
+        except asyncio.CancelledError:
+            # Cut off at the end of the drain. Of a write nothing is said: it may be committed, its outcome is unknown.
+            if begun_answer or scope["method"] not in _READING:
+                raise
+            shared["problem"] = GoingDown.code()
+            await _refuse(sending, GoingDown().problem(trace.request_id))
         finally:
             route = scope.get("path_template") or "unmatched"
             seconds = time.perf_counter() - begun
