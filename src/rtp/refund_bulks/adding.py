@@ -17,6 +17,7 @@ from rtp.payments import service as payments
 from rtp.payments.errors import PaymentNotFound
 from rtp.payments.schemas import Payment
 from rtp.refund_bulks import policy, repository, service
+from rtp.refund_bulks.columns import in_words
 from rtp.refund_bulks.errors import BulkBatchOutOfOrder, BulkClosed, BulkTooLarge, RowKeyRepeated
 from rtp.refund_bulks.policy import Taken
 from rtp.refund_bulks.schemas import MAX_BATCH_ROWS, MAX_ROWS, Bulk, BulkBatch, BulkRow, RefusedRow
@@ -188,7 +189,7 @@ def _parsed(lines: list[bytes], last: int) -> list[BulkRow | Broken]:
             if (path := find_nul(one)) is not None:
                 raise msgspec.ValidationError(f"{path} contains a NUL character")
         except msgspec.MsgspecError as error:
-            one = _unreadable(line, last, str(error))
+            one = _unreadable(line, last, in_words(str(error)))
         if one.row <= last:
             raise InvalidInput(what=f"row {one.row} does not come after row {last}", fields={"row": "out of order"})
         last = one.row
