@@ -28,7 +28,7 @@ from rtp.testing.servers import Cloned
 from rtp.users import schemas as users
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
-from tests.refunds.test_kills import CATALOG, eventually, kill, provider_refunds
+from tests.refunds.test_kills import CATALOG, UNDER_WAY, eventually, kill, provider_refunds
 from tests.refunds.workers import Workers, comes_to_hold, release_sleepers
 
 PER_PAYMENT = 20
@@ -44,13 +44,20 @@ async def ended(api: httpx.AsyncClient, bulk: str) -> Any:
 
 
 async def agree(api: httpx.AsyncClient, provider: HttpProvider, payments: list[Payment], wanted: Effects) -> None:
-    """Ours are the planned refunds, all succeeded; the provider's record equals them; the ledger holds."""
-    items = (await api.get("/v1/refunds", params={"limit": 500})).json()["items"]
-    assert {item["state"] for item in items} == {"succeeded"}
+    """Ours are the planned refunds, all succeeded; the provider's record equals them; every rule about money holds."""
+
+    async def settled() -> Any:
+        found = (await api.get("/v1/refunds", params={"limit": 500})).json()["items"]
+        return None if UNDER_WAY & {item["state"] for item in found} else [found]
+
+    [items] = await comes_to_hold("every refund is settled", settled)
+    assert {item["state"] for item in items} <= {"succeeded"}
     assert Counter((item["payment_id"], item["amount"]["amount"]) for item in items) == wanted
     theirs = await provider.list_refunds(payments[0].created_at.replace(year=2000))
     assert sorted(one.key for one in theirs) == sorted(item["id"] for item in items)
     assert (await api.get("/v1/ledger/check")).json()["state"] == "held"
+    report = (await api.get("/v1/doctor/money")).json()
+    assert [check for check in report["checks"] if check["state"] == "failed"] == []
 
 
 def filed(payments: list[Payment], rows: int) -> tuple[list[bulks.Row], Effects]:
@@ -95,8 +102,70 @@ async def test_a_kill_at_any_step_gives_the_same_end(
     await agree(api, provider, payments, wanted)
 
 
+BACK = {"refused": {"accept": 2}, "canceled": {"check": 1, "accept": 2}}
+"""What is undone, and at the how manieth turn of the worker that is killed: when the look at the world refuses, which
+is a turn itself, and when somebody cancels between the look and the first refund."""
+
+
+@pytest.mark.parametrize(
+    "why,step,point",
+    [
+        pytest.param(
+            why, step, point, marks=pytest.mark.prove("kills", sample=(why, point) == ("refused", "after_step"))
+        )
+        for why, steps in BACK.items()
+        for step in steps
+        for point in ("before_step", "after_step", "after_transition")
+    ],
+)
+async def test_a_kill_on_the_way_back_closes_the_bulk_once_and_refunds_nothing(
+    api: httpx.AsyncClient, frames: Frames, provider: HttpProvider, worker: Workers, why: str, step: str, point: str
+) -> None:
+    payments = await money.captured_payments(frames, provider, JOBS, 3)
+    rows, _ = filed(payments, 12)
+    plan = await bulks.planned(api, rows)
+    saga = (await bulks.applied(api, plan["id"])).json()["saga_id"]
+    wanted: Effects = Counter()
+    if why == "refused":
+        wanted = await _refunded_meanwhile(api, payments[0])
+    else:
+        assert await asyncio.to_thread(worker.start("saga.after_transition:1").wait) == -signal.SIGKILL
+        assert (await api.post(f"/v1/sagas/{saga}/cancel")).status_code == 200
+    assert await asyncio.to_thread(worker.start(f"saga.{point}:{BACK[why][step]}").wait) == -signal.SIGKILL
+    left = await _saga(api, saga)
+    states = {one["name"]: one["state"] for one in left["steps"]}
+    assert states[step] == ("compensated" if point == "after_transition" else "done")
+    assert left["direction"] == "back"
+    closed = (step, point) in {("accept", "after_step"), ("accept", "after_transition")}
+    assert (await bulks.shown(api, plan["id"]))["state"] == ("canceled" if closed else "applying")
+    worker.start()
+    await comes_to_hold("the saga ends", lambda: _compensated(api, saga))
+    done = await bulks.shown(api, plan["id"])
+    assert (done["state"], done["canceled"], done["done"], done["left"]) == ("canceled", 12, 0, 0)
+    assert {row["state"] for row in await bulks.rows_of(api, plan["id"])} == {"canceled"}
+    told = (await api.get("/v1/events", params={"aggregate": plan["id"], "limit": 100})).json()["items"]
+    assert [event["type"] for event in told].count("bulk.canceled") == 1
+    await agree(api, provider, payments, wanted)
+
+
+async def _refunded_meanwhile(api: httpx.AsyncClient, payment: Payment) -> Effects:
+    """A refund that the plan does not know of; what it returns."""
+    body = {"amount": 999, "reason": "duplicate"}
+    answer = await api.post(f"/v1/payments/{payment.id}/refunds", json=body, headers={"Idempotency-Key": "meanwhile"})
+    assert answer.status_code == 201, answer.text
+    return Counter({(payment.id, 999): 1})
+
+
+async def _saga(api: httpx.AsyncClient, saga: str) -> Any:
+    return (await api.get(f"/v1/sagas/{saga}")).json()
+
+
+async def _compensated(api: httpx.AsyncClient, saga: str) -> bool:
+    return bool((await _saga(api, saga))["state"] == "compensated")
+
+
 async def _succeeded(api: httpx.AsyncClient, saga: str) -> bool:
-    return bool((await api.get(f"/v1/sagas/{saga}")).json()["state"] == "succeeded")
+    return bool((await _saga(api, saga))["state"] == "succeeded")
 
 
 @pytest.mark.prove("kills")
