@@ -30,7 +30,8 @@ ADDED: dict[Role, frozenset[str]] = {
         disputes.submit payment_methods.add payment_methods.remove plans.apply refund_bulks.add
         refund_bulks.create refund_bulks.plan refunds.cancel refunds.issue refunds.reject refunds.retry
         subscriptions.cancel subscriptions.create subscriptions.pause subscriptions.renew subscriptions.resume
-        users.create users.note users.restore users.suspend users.update webhooks_deliveries.resend webhooks_received.retry
+        users.create users.note users.restore users.suspend users.update webhooks_deliveries.resend
+        webhooks_received.retry
         """.split()
     ),
     "operator": frozenset(

@@ -1,6 +1,6 @@
 """Defects of refund desks that were seen in use, each as the behaviour that must not be.
 
-The numbers are those of the list they come from; number 8 is about reconciliation: tests/reconciliation/test_defects.py.
+The numbers are those of the list they come from; number 8, about reconciliation, is in tests/reconciliation.
 """
 
 from __future__ import annotations

@@ -12,13 +12,8 @@ from rtp.events.schemas import Event
 from rtp.kit import canonical
 from rtp.kit.clock import to_text
 
-SENT = frozenset(
-    """
-    user subscription entitlement payment_method payment refund refund_bulk dispute invoice order product price coupon
-    balance
-    """.split()
-)
-"""The nouns whose events are sent."""
+SENT = frozenset("user subscription entitlement payment_method payment refund dispute product price".split())
+"""The nouns whose events are sent; a bulk refund is the desk's own, and sends the events of its refunds."""
 NEVER = frozenset({"user.noted"})
 """What support writes down about a member is for support."""
 TYPES = frozenset(
