@@ -52,7 +52,7 @@ def test_nothing_of_an_installed_plugin_is_run_before_it_is_trusted(place: Any) 
     unknown = place.rtp("probe", "show")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     place.trusted()
-    assert "probe          A plugin of a test" in place.rtp("--help").stdout
+    assert "probe           A plugin of a test" in place.rtp("--help").stdout
     assert "probe" in place.rtp().stdout
     assert not place.mark.exists()
 
@@ -163,7 +163,7 @@ def test_help_of_any_characters_is_shown_in_one_line(place: Any) -> None:
     place.install(summary='Says "ça va" \\ and\x1b[31m much more than would ever fit into a line of eighty columns')
     place.trusted()
     line = next(line for line in place.rtp("--help").stdout.splitlines() if line.startswith("  probe"))
-    assert line == '  probe          Says "ça va" \\ and [31m much more than would ever fit into…'
+    assert line == '  probe           Says "ça va" \\ and [31m much more than would ever fit into…'
     assert place.rtp("probe", "show").returncode == 0
 
 

@@ -43,7 +43,7 @@ async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, retry_o
     lines = await payments.lines(frame, payment)
     follow_ups.refuse_impossible(payment, lines, request)
     parts, amount = taken(payment, lines, request)
-    if payment.refunded and not request.again:  # as long as nothing is held, there is nothing to repeat
+    if payment.refunded and not request.again:  # where nothing is held there is none to repeat
         _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount)
     await judging.refuse_own_account(frame, payment.user_id)
     judged = await judging.enforce(frame, holds, payment, amount, products_of(lines, parts))
