@@ -139,6 +139,12 @@ def until(looking: psycopg.Connection[tuple[Any, ...]], event: str) -> int:
     raise AssertionError(f"never waited for {event}")
 
 
+def copies(connection: psycopg.Connection[tuple[Any, ...]]) -> set[str]:
+    """The copies of schemas that are on the server."""
+    rows = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'rtp\\_shadow\\_%'").fetchall()
+    return {row[0] for row in rows}
+
+
 def test_a_plan_changes_nothing_and_leaves_no_copy_behind(database: Cloned) -> None:
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'users'"
@@ -147,8 +153,12 @@ def test_a_plan_changes_nothing_and_leaves_no_copy_behind(database: Cloned) -> N
         with pytest.raises(SqlNotValid):
             last(database, "ALTER TABLE users ADD COLUMN a no_such_type")
         assert connection.execute(columns).fetchone() == before
-        made = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'rtp\\_shadow%'").fetchone()
-        assert made == (0,)
+        left = copies(connection)
+        for _ in range(3000):  # those of tests beside this one on the same server go, too; one that was left does not
+            if not left & copies(connection):
+                return
+            threading.Event().wait(0.01)
+        raise AssertionError(f"left behind: {left & copies(connection)}")
 
 
 def test_a_table_that_the_file_itself_makes_is_nobodys_wait(database: Cloned) -> None:
