@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, literal_column, select, text
 
 from rtp.db.frame import Frame
 from rtp.db.prepared import Prepared
@@ -17,7 +17,7 @@ from rtp.refunds.rules import SPANS, Sums
 from rtp.refunds.schemas import Limit, RefundPolicy, RefundRules
 
 _ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended('rtp.refund_policy', 0))")
-_NEWEST = Prepared(select(refund_policies).order_by(refund_policies.c.version.desc()).limit(1))
+_NEWEST = Prepared(select(refund_policies).order_by(refund_policies.c.version.desc()).limit(literal_column("1")))
 _QUEUE = text(
     """
     INSERT INTO refund_desks (holder, currency)
