@@ -16,7 +16,7 @@ COLUMNS = ("id", "state", "noun", "kind", "name", "reason", "created_at")
 
 AsideId = Annotated[
     str,
-    typer.Argument(metavar="ASIDE", parser=id_or_key("ras", "difference that was set aside"), help="Id of it (ras_…)."),
+    typer.Argument(metavar="ASIDE", parser=id_or_key("ras", "set-aside difference"), help="Id of it (ras_…)."),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -31,6 +31,8 @@ from rtp.testing import money, webhooks
 from rtp.users import service as users
 from rtp.users.schemas import CreateUser
 from rtp.webhooks import received_jobs
+from tests.webhooks.receivers import Receiver, receiving
+from tests.webhooks.sent import Post
 
 JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS, *received_jobs.JOBS)
 
@@ -112,3 +114,16 @@ def show(api: httpx.AsyncClient) -> Callable[[str], Any]:
         return answer.json()
 
     return read
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """An endpoint of somebody's, on loopback, that remembers what it got."""
+    async with receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def post(frames: Frames, api: httpx.AsyncClient) -> Post:
+    """What a test does with endpoints and deliveries."""
+    return Post(frames, api)

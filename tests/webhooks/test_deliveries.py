@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from sqlalchemy import text
 
-from rtp.db.frames import Frames
 from rtp.kit import signing, signing_v1a
 from rtp.kit.clock import FixedClock
 from rtp.webhooks import endpoints, schedule, sent_jobs
 from rtp.webhooks.schemas import RotateSecret
-from tests.webhooks.receivers import Receiver, receiving
+from tests.webhooks.receivers import Receiver
 from tests.webhooks.sent import Post
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def post(frames: Frames, api: httpx.AsyncClient) -> Post:
-    return Post(frames, api)
 
 
 async def test_an_event_reaches_the_endpoints_that_want_it_signed_and_whole(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx
 import pytest
 
-from rtp.db.frames import Frames
 from rtp.kit import signing
 from rtp.kit.clock import FixedClock
 from rtp.webhooks import deliveries, endpoints, listening, resending, sent_jobs
@@ -23,17 +20,6 @@ from rtp.webhooks.schemas import CreatedEndpoint, CreateEndpoint, ReportTried, R
 from rtp.webhooks.sending import Answered
 from tests.webhooks.receivers import Receiver, receiving
 from tests.webhooks.sent import Post
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def post(frames: Frames, api: httpx.AsyncClient) -> Post:
-    return Post(frames, api)
 
 
 async def listener(post: Post, pattern: str) -> CreatedEndpoint:

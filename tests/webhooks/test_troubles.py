@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import httpx
-import pytest
 
 from rtp.db.frames import Frames
 from rtp.kit import trace
@@ -17,19 +13,8 @@ from rtp.permissions import LOCAL_OWNER
 from rtp.today import service as today
 from rtp.webhooks import endpoints, resending
 from rtp.webhooks.schemas import Resend
-from tests.webhooks.receivers import OK, Receiver, receiving
+from tests.webhooks.receivers import OK, Receiver
 from tests.webhooks.sent import Post
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def post(frames: Frames, api: httpx.AsyncClient) -> Post:
-    return Post(frames, api)
 
 
 async def told(frames: Frames) -> tuple[Check, list[tuple[str, int, str]]]:

@@ -38,7 +38,7 @@ NOUNS = {
     "rfd": "refund",
     "dsp": "dispute",
     "rec": "reconciliation",
-    "ras": "difference that was set aside",
+    "ras": "set-aside difference",
     "adj": "adjustment of a balance",
     "led": "ledger transaction",
     "ent": "entitlement",
