@@ -28,7 +28,7 @@ from rtp.testing.servers import Cloned
 from rtp.users import schemas as users
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
-from tests.refunds.test_kills import CATALOG, UNDER_WAY, eventually, kill, provider_refunds
+from tests.refunds.test_kills import CATALOG, UNDER_WAY, eventually, kill, money_holds, provider_refunds
 from tests.refunds.workers import Workers, comes_to_hold, release_sleepers
 
 PER_PAYMENT = 20
@@ -262,7 +262,7 @@ def test_a_bulk_whose_worker_is_killed_five_times_ends_in_exactly_the_planned_re
     assert {item["state"] for item in ours} == {"succeeded"}
     assert Counter((item["payment_id"], item["amount"]["amount"]) for item in ours) == Counter(made)
     assert sorted(one.key for one in provider_refunds(platform)) == sorted(item["id"] for item in ours)
-    assert platform.json("ledger", "check")["state"] == "held"
+    money_holds(platform)
     with results.open(newline="") as read:
         rows = list(csv.DictReader(read))
     assert {row["refund"] for row in rows} == {item["id"] for item in ours}
