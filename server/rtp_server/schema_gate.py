@@ -45,7 +45,7 @@ class SchemaGate:
         self._current = True
 
     def forget(self) -> None:
-        """Ask again at the next request: this process changed the schema."""
+        """Believe the last refusal no longer: this process has migrated since. A schema that was current stays so."""
         self._found = None
 
     async def refuse_newer(self) -> None:

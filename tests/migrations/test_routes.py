@@ -18,6 +18,7 @@ from rtp.migrations.scripts import PACKAGED
 from rtp.settings import Settings
 from rtp.testing import asgi
 from rtp.testing.servers import Cloned
+from rtp_server import schema_gate
 
 Run = Callable[..., ApplyResult]
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -75,6 +76,17 @@ async def test_while_the_schema_is_behind_everything_else_says_how_to_migrate(
         rows = (await api.get("/v1/audit")).json()["items"]
         assert [(row["operation"], row["reason"]) for row in rows] == [("migrations.apply", "release")]
         assert [change["target"] for change in rows[0]["changes"]] == list(schema.known()[1:])
+
+
+async def test_who_migrates_need_not_wait_until_the_earlier_look_at_the_schema_is_too_old(
+    empty: Cloned, applying: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_gate, "SECONDS", 3600.0)
+    applying(empty, PACKAGED, target=schema.known()[-2])
+    async with serve() as api:
+        assert (await api.get("/v1/users")).json()["code"] == "schema_outdated"
+        assert (await api.post("/v1/migrations/apply", json={})).status_code == 200
+        assert (await api.get("/v1/users")).status_code == 200
 
 
 async def test_an_empty_database_is_migrated_through_the_api(serve: Serve) -> None:
