@@ -391,23 +391,28 @@ async def test_an_archived_price_is_kept_by_who_has_it_and_refused_to_others(wor
     assert refusal.value.exit_code == 7
 
 
-async def test_money_that_comes_after_the_end_opens_nothing_and_a_person_is_told_until_it_goes_back(
-    world: World,
+@pytest.mark.parametrize(
+    "status, since, event",
+    [("canceled", "ended_at", "paid_after_end"), ("paused", "paused_at", "paid_while_paused")],
+)
+async def test_money_that_comes_after_the_end_or_in_a_pause_opens_nothing_and_a_person_is_told_until_it_goes_back(
+    world: World, status: str, since: str, event: str
 ) -> None:
     async with world.writing() as frame:
         asked = CreateSubscription(user="ada@example.com", price="alerts-monthly", card="visa")
         made = await service.create(frame, asked)
     async with world.writing() as frame:
         await frame.execute(
-            text("UPDATE subscriptions SET status = 'canceled', due_at = NULL, ended_at = :now"), {"now": frame.now}
+            text(f"UPDATE subscriptions SET status = :status, due_at = NULL, {since} = :now"),
+            {"now": frame.now, "status": status},
         )
     world.clock.instant += timedelta(minutes=1)
     await world.work()
     shown = await world.show(made.id)
-    assert (shown.status, shown.payment_state) == ("canceled", "succeeded")
+    assert (shown.status, shown.payment_state) == (status, "succeeded")
     async with world.reading() as frame:
-        told = await frame.all(text("SELECT 1 FROM events WHERE type = 'subscription.paid_after_end'"))
-        assert len(told) == 1
+        told = await frame.all(text("SELECT type FROM events WHERE type LIKE 'subscription.paid%'"))
+        assert [row.type for row in told] == [f"subscription.{event}"]
         [row] = (await today.show(frame)).attention
         found = await invariants.paid_for_nothing(frame)
     assert (row.what, row.count) == ("payments that paid for nothing and did not go back", 1)

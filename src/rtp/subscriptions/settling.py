@@ -28,7 +28,9 @@ async def settle(frame: Frame, held: Held, payment: Payment) -> Held | None:
     if payment.state != "succeeded":
         return None
     if (held.status, "paid") not in policy.MOVES:
-        # The money came after the end, or in a pause: nothing opens again by itself; the invariant "paid for nothing"
-        # and the morning page name the payment until it goes back.
+        # Nothing opens again by itself; the invariant "paid for nothing" and the morning page name the payment until it
+        # goes back.
+        if held.status == "paused":
+            return await moves.change(frame, held, "paid_while_paused", payment_state="succeeded")
         return await moves.change(frame, held, "paid_after_end", payment_state="succeeded")
     return await moves.paid(frame, held)

@@ -20,8 +20,8 @@ TYPES = frozenset(
     f"{noun}.{what}"
     for noun, happened in {
         "user": "created imported updated suspended restored",
-        "subscription": "created activated renewed charged payment_failed paid_after_end paused resumed unpaid "
-        "cancellation_scheduled cancellation_withdrawn canceled expired",
+        "subscription": "created activated renewed charged payment_failed paid_after_end paid_while_paused paused "
+        "resumed unpaid cancellation_scheduled cancellation_withdrawn canceled expired",
         "entitlement": "opened changed closed",
         "payment_method": "added activated failed removed",
         "payment": "created submitted succeeded failed unknown",
