@@ -134,14 +134,35 @@ async def test_money_that_was_surely_not_moved_is_not_repeated_either_as_its_job
     assert scripted.asked == 1
 
 
-@pytest.mark.parametrize("name", [*READS, *LISTS])
-async def test_a_question_that_gets_no_answer_in_time_is_as_good_as_not_asked(
+@pytest.mark.parametrize("name", READS)
+async def test_a_question_that_gets_no_answer_in_time_is_as_good_as_not_asked(name: str) -> None:
+    provider, _ = guarded("hangs", "hangs", "hangs", timeout=0.02, volume=100)
+    with pytest.raises(ProviderUnavailable):
+        await READS[name](provider)
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_that_does_not_end_within_its_own_time_is_as_good_as_not_asked(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rtp.payments.guarded.LIST_SECONDS", 0.02)
-    provider, _ = guarded("hangs", "hangs", "hangs", timeout=0.02, volume=100)
-    with pytest.raises(ProviderUnavailable):
-        await EVERY[name](provider)
+    provider, _ = guarded("hangs")
+    with pytest.raises(ProviderUnavailable, match=r"no answer within 0\.02 s"):
+        await LISTS[name](provider)
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_has_a_minute_for_all_of_its_pages_and_not_a_moment_more(name: str) -> None:
+    now = [0.0]
+    provider = GuardedProvider(Scripted("hangs"), Rules(), monotonic=lambda: now[0])
+    asking = asyncio.ensure_future(LISTS[name](provider))
+    await asyncio.sleep(0)
+    found = {}
+    for now[0] in (Rules().timeout, 59.9, 60.0):
+        assert provider.breaker.state == ("open" if now[0] == 60.0 else "closed")
+        found[now[0]] = provider.breaker.totals["timeout"]
+    asking.cancel()
+    assert found == {Rules().timeout: 0, 59.9: 0, 60.0: 1}
 
 
 @pytest.mark.parametrize("name", READS)
