@@ -21,6 +21,22 @@ from rtp.testing.provider import Sandbox, running
 from rtp.testing.servers import Cloned
 
 
+MOST = {
+    "latency_ms": 60_000,
+    "fee_basis_points": 10_000,
+    "fee_fixed": 10_000,
+    "charge_delay_ms": 86_400_000,
+    "refund_delay_ms": 86_400_000,
+    "refund_fails_after_ms": 86_400_000,
+    "dispute_fee": 100_000,
+    "dispute_days": 365,
+    "dispute_delay_ms": 86_400_000,
+    "webhook_delay_ms": 86_400_000,
+    "ttl_seconds": 3_600,
+}
+"""The most of each number: no fee is more than all that was taken, and no wait outlasts a day."""
+
+
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running(tmp_path_factory.mktemp("sandbox")) as started:
@@ -57,7 +73,7 @@ async def test_what_is_set_is_shown_and_a_reset_puts_it_back(api: httpx.AsyncCli
     assert (await api.delete("/v1/sandbox/control")).json() == msgspec.to_builtins(Control())
     shown = (await api.get("/v1/sandbox")).json()
     assert (shown["state"], shown["ends_at"]) == ("behaves", None)
-    [reset, was_set] = (await api.get("/v1/audit", params={"operation": "sandbox."})).json()["items"][:2]
+    [reset, was_set] = (await api.get("/v1/audit")).json()["items"][:2]
     assert (reset["operation"], was_set["operation"], was_set["reason"]) == ("sandbox.reset", "sandbox.set", "a drill")
 
 
@@ -89,6 +105,8 @@ async def test_a_plan_that_no_longer_fits_steers_nothing(api: httpx.AsyncClient,
         ({"webhook_url": "file:///etc/passwd"}, "webhook_url"),
         ({"refund_failure": "Drop Table"}, "refund_failure"),
         ({"explode": True}, "explode"),
+        *(({name: most + 1}, name) for name, most in MOST.items()),
+        *(({name: -1}, name) for name in MOST),
     ],
 )
 async def test_a_control_that_cannot_be_is_refused_by_name(
@@ -98,6 +116,12 @@ async def test_a_control_that_cannot_be_is_refused_by_name(
     assert refused.status_code == 400
     assert path in refused.text
     assert await provider.control() == Control()
+
+
+async def test_a_control_may_be_set_to_the_most_of_everything(api: httpx.AsyncClient, provider: HttpProvider) -> None:
+    done = await api.put("/v1/sandbox/control", json=MOST)
+    assert done.status_code == 200, done.text
+    assert {name: done.json()[name] for name in MOST} == MOST
 
 
 async def test_a_cardholder_objects_to_a_payment_on_demand_and_once_per_key(
