@@ -60,7 +60,14 @@ def refund(preview: RefundPreview, *, wide: int, environment: str) -> list[Line]
 
 
 def command(
-    payment: str, amount: Asked | None, lines: list[AskedLine] | None, *, net: bool, cancel: str | None, revoke: bool
+    payment: str,
+    amount: Asked | None,
+    lines: list[AskedLine] | None,
+    *,
+    net: bool,
+    cancel: str | None,
+    revoke: bool,
+    ticket: str = "",
 ) -> str:
     """The command that carries out what was previewed."""
     words = ["rtp", "refunds", "issue", payment]
@@ -69,6 +76,7 @@ def command(
     words += ["--net"] if net else []
     words += ["--cancel-subscription", cancel] if cancel else []
     words += ["--revoke-access"] if revoke else []
+    words += ["--ticket", ticket] if ticket else []
     return f"{shlex.join(words)} --reason CODE"
 
 

@@ -103,6 +103,7 @@ def preview(
     cancel_subscription: Cancel = None,
     revoke_access: Revoke = False,
     restock: Restock = False,
+    ticket: Ticket = "",
 ) -> Result:
     """Show what a refund would do: line by line, what the policy says, and what cannot be undone.
 
@@ -111,14 +112,15 @@ def preview(
         rtp refunds preview pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --amount 25.00
         rtp refunds preview pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --line 1:25.00 -o json
     """
-    body = PreviewRefund(**_asked(amount, line, net, cancel_subscription, revoke_access, restock))
+    asked = _asked(amount, line, net, cancel_subscription, revoke_access, restock)
+    body = PreviewRefund(**asked, ticket=ticket)
     shown = call.read(schemas.PREVIEW, body, payment=payment)
     if call.output.format != "table" or call.flags.fields is not None:
         return Result(shown)
     from rtp_commands.receipt import command
 
     call.output.lines(_receipt(call, shown))
-    typed = command(payment, amount, line, net=net, cancel=cancel_subscription, revoke=revoke_access)
+    typed = command(payment, amount, line, net=net, cancel=cancel_subscription, revoke=revoke_access, ticket=ticket)
     return Result(None, said=f"Nothing was changed. To carry it out: {typed}" if shown.allowed else "")
 
 
@@ -150,7 +152,8 @@ def issue(
     """
     asked = _asked(amount, line, net, cancel_subscription, revoke_access, restock)
     body = IssueRefund(reason=reason, note=note, ticket=ticket, again=again, **asked)
-    call.receipt = lambda: _receipt(call, call.read(schemas.PREVIEW, PreviewRefund(**asked), payment=payment))
+    shown = PreviewRefund(**asked, ticket=ticket)
+    call.receipt = lambda: _receipt(call, call.read(schemas.PREVIEW, shown, payment=payment))
     return _told(call.write(schemas.ISSUE, body, payment=payment))
 
 

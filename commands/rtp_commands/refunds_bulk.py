@@ -51,6 +51,9 @@ def plan(
             "--max-total", metavar="AMOUNT", parser=arguments.amount, help="Refuse more money; once a currency."
         ),
     ] = None,
+    ticket: Annotated[
+        str, typer.Option("--ticket", metavar="ID", help="The support case of the rows that name none.")
+    ] = "",
     bulk: Annotated[
         str | None, typer.Option("--bulk", metavar="BULK", parser=BULK, help="Go on with a file that was interrupted.")
     ] = None,
@@ -58,8 +61,9 @@ def plan(
 ) -> Result:
     """Check every row of a file and keep it as a plan, with its totals; no money moves.
 
-    Columns: payment, and if wanted amount (all that is left without), reason (a code; else --reason), note, ticket, and
-    key, which names what a row is for: no two rows of one key are ever refunded. Exits 8 when rows are refused.
+    Columns: payment, and if wanted amount (all that is left without), reason (a code; else --reason), note, ticket
+    (else --ticket), and key, which names what a row is for: no two rows of one key are ever refunded. Exits 8 when rows
+    are refused.
 
     Examples:
         rtp refunds bulk plan refunds.csv --max-total 500.00 --reason duplicate
@@ -69,7 +73,7 @@ def plan(
     from rtp_commands.refunds_bulk_run import check_results, planned
 
     check_results(results)
-    made = upload(call, file, max_count=max_count, max_totals=max_total or [], bulk=bulk)
+    made = upload(call, file, max_count=max_count, max_totals=max_total or [], bulk=bulk, ticket=ticket)
     return planned(call, made, results)
 
 

@@ -32,8 +32,8 @@ Row = dict[str, Any]
 
 
 def upload(
-    call: Call, path: Path, *, max_count: int | None, max_totals: list[Asked], bulk: str | None
-) -> Bulk:  # fmt: skip
+    call: Call, path: Path, *, max_count: int | None, max_totals: list[Asked], bulk: str | None, ticket: str = ""
+) -> Bulk:
     """Send a file and close it as a plan; interrupted, it says how to go on.
 
     Raises: Usage for a file that is not one of refunds, what the server refuses.
@@ -47,17 +47,18 @@ def upload(
         except OSError as error:
             raise Usage(what=f"{error.filename} cannot be opened: {error.strerror}") from error
         rows = _json_rows(file, path) if path.suffix in NDJSON else _csv_rows(file, path)
-        return _Upload(call, path, body, bulk).run(rows)
+        return _Upload(call, path, body, bulk, ticket).run(rows)
 
 
 class _Upload:
     """One way of a file to the server; batches that are there already are not sent again."""
 
-    def __init__(self, call: Call, path: Path, body: CreateBulk, bulk: str | None) -> None:
+    def __init__(self, call: Call, path: Path, body: CreateBulk, bulk: str | None, ticket: str) -> None:
         self.call = call
         self.path = path
         self.body = body
         self.bulk = bulk
+        self.ticket = ticket
         self.op_id = new_id()
         self.key = call.flags.idempotency_key or self.op_id
 
@@ -96,11 +97,11 @@ class _Upload:
         )
 
     def _filled(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows with the reason that is given for those without one."""
+        """The rows with the reason and the ticket that are given for those without."""
         for row in rows:
             if "reason" not in row and not self.call.flags.reason:
                 raise Usage(what=f"{self.path} row {row['row']} has no reason, and --reason gives none for all")
-            yield {"reason": self.call.flags.reason} | row
+            yield {"reason": self.call.flags.reason, "ticket": self.ticket} | row
 
     def _resume(self) -> str:
         words = ["rtp", *sys.argv[1:]]

@@ -39,7 +39,7 @@ class FileMember(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class FileThreshold(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Above this a second person approves."""
+    """Above this a ticket is named, or a second person approves."""
 
     above: str | int
     currency: Currency = None
@@ -53,6 +53,7 @@ class File(Struct, kw_only=True, forbid_unknown_fields=True):
     products: list[ProductRule] = []
     limits: list[FileLimit]
     members: list[FileMember] = []
+    ticket: list[FileThreshold] = []
     approval: list[FileThreshold] = []
     approver: Role = "operator"
     approval_days: int = 3
@@ -71,12 +72,14 @@ def read(path: Path) -> RefundRules:
         raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
     limits = [_limits(path, f"limits[{place}]", file, one, ("one", *SPANS)) for place, one in enumerate(file.limits)]
     members = [_limits(path, f"members[{place}]", file, one, SPANS) for place, one in enumerate(file.members)]
+    ticket = [_limits(path, f"ticket[{place}]", file, one, ("above",)) for place, one in enumerate(file.ticket)]
     approval = [_limits(path, f"approval[{place}]", file, one, ("above",)) for place, one in enumerate(file.approval)]
     return RefundRules(
         window_days=file.window_days,
         products=file.products,
         limits=[DeskLimit(role=one.role, **given) for one, given in zip(file.limits, limits, strict=True)],
         members=[MemberLimit(**given) for given in members],
+        ticket=[Threshold(**given) for given in ticket],
         approval=[Threshold(**given) for given in approval],
         approver=file.approver,
         approval_days=file.approval_days,
@@ -93,6 +96,7 @@ def written(rules: RefundRules) -> str:
         "products": [_said(msgspec.to_builtins(row), "") for row in rules.products],
         "limits": [_said(msgspec.to_builtins(row), row.currency) for row in rules.limits],
         "members": [_said(msgspec.to_builtins(row), row.currency) for row in rules.members],
+        "ticket": [_said(msgspec.to_builtins(row), row.currency) for row in rules.ticket],
         "approval": [_said(msgspec.to_builtins(row), row.currency) for row in rules.approval],
         "approver": rules.approver,
         "approval_days": rules.approval_days,

@@ -20,6 +20,7 @@ _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
 _SPLIT = "tests/refunds/test_splitting.py::"
 _SECOND = "tests/refunds/test_second_person.py::"
+_TICKET = "tests/refunds/test_ticket.py::"
 _BULKS = "tests/refunds/test_bulk_apply.py::"
 _SAGAS = "tests/sagas/test_engine.py::"
 _GUARD = "tests/payments/test_guarded.py::"
@@ -125,15 +126,15 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="the-threshold-looks-at-one-refund",
         file="src/rtp/refunds/rules.py",
-        old="if case.amount + before > above:",
-        new="if case.amount > above:",
+        old="if together > above else",
+        new="if case.amount > above else",
         test="tests/refunds/test_threshold.py"
         "::test_no_split_of_an_amount_above_the_threshold_gets_through_a_day_without_a_second_person",
     ),
     Mutant(
         name="refunds-of-a-member-do-not-queue-for-the-threshold",
         file="src/rtp/refunds/judging.py",
-        old="counted = payment.user_id if held_to.approval else None",
+        old="counted = payment.user_id if rules.counts_day(held_to) else None",
         new="counted = None",
         test=_SPLIT + "test_parallel_refunds_of_one_member_by_several_people_do_not_pass_the_threshold_unseen",
     ),
@@ -227,6 +228,27 @@ MUTANTS: list[Mutant] = [
         old='if wanted.local_approves and environment != "dev":',
         new="if False:",
         test=_SECOND + "test_on_staging_and_prod_the_local_owner_is_nobodys_second_person[prod]",
+    ),
+    Mutant(
+        name="a-refund-needs-no-ticket",
+        file="src/rtp/refunds/rules.py",
+        old="    elif beyond := _beyond(case, above):\n        when",
+        new="    elif not (beyond := _beyond(case, above)):\n        when",
+        test=_TICKET + "test_a_refund_without_a_ticket_is_refused_where_the_policy_asks_for_one[]",
+    ),
+    Mutant(
+        name="refunds-of-a-member-do-not-queue-for-the-ticket",
+        file="src/rtp/refunds/rules.py",
+        old="return bool(rules.ticket or rules.approval)",
+        new="return bool(rules.approval)",
+        test=_TICKET + "test_refunds_of_one_member_at_the_same_moment_do_not_get_by_without_a_ticket",
+    ),
+    Mutant(
+        name="a-row-of-a-file-needs-no-ticket",
+        file="src/rtp/refund_bulks/adding.py",
+        old="self.outlook.judge(payment, amount, row.ticket)",
+        new="self.outlook.judge(payment, amount, row.ticket or row.payment)",
+        test=_TICKET + "test_each_row_of_a_file_is_held_to_the_ticket_in_the_plan_and_when_it_is_issued",
     ),
     Mutant(
         name="a-disputed-payment-is-refunded",

@@ -30,6 +30,7 @@ def test_what_is_shown_as_a_file_is_the_same_policy_when_it_is_read_again(tmp_pa
         products=[ProductRule(product="course", window_days=14), ProductRule(product="scan", refundable=False)],
         limits=[DeskLimit(role="owner", currency="JPY", one=5000), DeskLimit(role="local", currency="USD")],
         members=[MemberLimit(currency="USD", day=123_456)],
+        ticket=[Threshold(currency="JPY", above=0), Threshold(currency="USD", above=2550)],
         approval=[Threshold(currency="JPY", above=0)],
         approver="owner",
         approval_days=7,
@@ -49,6 +50,8 @@ def test_what_is_shown_as_a_file_is_the_same_policy_when_it_is_read_again(tmp_pa
         ("limits: []\nwindow: 3", "the file"),
         ("window_days: 3", "the file"),
         ("limits: []\napproval: [{currency: USD}]", "approval[0]"),
+        ("limits: []\nticket: [{above: some}]", "ticket[0].above"),
+        ("limits: []\nticket: required", "ticket"),
     ],
 )
 def test_a_mistake_is_named_by_its_file_and_place(tmp_path: Path, text: str, place: str) -> None:

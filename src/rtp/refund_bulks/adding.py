@@ -138,7 +138,7 @@ class _Batch:
             raise RowKeyRepeated(key=row.key, where=self.keys[row.key])
         refunds.refuse(payment)
         amount = policy.judged(row, payment, self.taken[payment_id])
-        return payment_id, payment, amount, self.outlook.judge(payment, amount)
+        return payment_id, payment, amount, self.outlook.judge(payment, amount, row.ticket)
 
 
 async def _count_earlier(

@@ -151,6 +151,14 @@ class RefundRoleNotListed(RtpError):
     hint = "rtp refunds policy show"
 
 
+class RefundTicketMissing(RtpError):
+    """The refund policy (version {version}) asks for a ticket {when}, and none is named."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Name the support case: rtp refunds issue … --ticket ID; in a file of refunds, in the column ticket"
+
+
 class ApprovedByIssuer(RtpError):
     """The refund {key} was issued by you, and a second person must approve it."""
 

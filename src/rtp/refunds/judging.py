@@ -57,15 +57,15 @@ async def queue(frame: Frame, payment_key: str) -> RefundPolicy:
 
 
 async def enforce(
-    frame: Frame, holds: RefundPolicy, payment: Payment, amount: Money, products: tuple[str, ...]
+    frame: Frame, holds: RefundPolicy, payment: Payment, amount: Money, products: tuple[str, ...], ticket: str
 ) -> Judged:
     """Hold a refund that is being issued to the policy, after `queue`.
 
-    Raises: ProductNotRefundable, RefundWindowClosed, RefundOverLimit, RefundRoleNotListed.
+    Raises: ProductNotRefundable, RefundWindowClosed, RefundOverLimit, RefundRoleNotListed, RefundTicketMissing.
     """
     if holds.rules is None:
         return Judged()
-    judged = await _judge(frame, holds.rules, holds.version, payment, amount, products)
+    judged = await _judge(frame, holds.rules, holds.version, payment, amount, products, ticket)
     for verdict in judged.verdicts:
         if verdict.error is not None:
             raise verdict.error
@@ -77,16 +77,22 @@ async def enforce(
     return judged
 
 
-async def preview(frame: Frame, payment: Payment, amount: Money, products: tuple[str, ...]) -> Judged:
+async def preview(frame: Frame, payment: Payment, amount: Money, products: tuple[str, ...], ticket: str) -> Judged:
     """What the policy would say, without a lock and without refusing."""
     holds = await desks.current(frame)
     if holds.rules is None:
         return Judged()
-    return await _judge(frame, holds.rules, holds.version, payment, amount, products)
+    return await _judge(frame, holds.rules, holds.version, payment, amount, products, ticket)
 
 
 async def _judge(
-    frame: Frame, held_to: RefundRules, version: int, payment: Payment, amount: Money, products: tuple[str, ...]
+    frame: Frame,
+    held_to: RefundRules,
+    version: int,
+    payment: Payment,
+    amount: Money,
+    products: tuple[str, ...],
+    ticket: str,
 ) -> Judged:
     member = ids.parse_user(payment.user_id)
     by_issuer, to_member = await desks.sums(
@@ -98,6 +104,7 @@ async def _judge(
         products=products,
         captured_at=payment.settled_at or payment.created_at,
         now=frame.now,
+        ticket=ticket,
         by_issuer=by_issuer,
         to_member=to_member,
     )
@@ -122,7 +129,7 @@ def _held(frame: Frame, held_to: RefundRules, payment: Payment) -> list[Held]:
     theirs = rules.member_limit(held_to, currency)
     if theirs is not None:
         found.append(Held(holder=payment.user_id, day=theirs.day, week=theirs.week, month=theirs.month))
-    elif held_to.approval:  # the threshold counts what the member has, so refunds to them queue without a limit too
+    elif rules.counts_day(held_to):  # a threshold counts what the member has, so refunds to them queue without a limit
         found.append(Held(holder=payment.user_id, day=None, week=None, month=None))
-    counted = payment.user_id if held_to.approval else None
+    counted = payment.user_id if rules.counts_day(held_to) else None
     return [one for one in found if one.holder == counted or (one.day, one.week, one.month) != (None, None, None)]

@@ -58,8 +58,8 @@ class Outlook:
 
     @property
     def counts_members(self) -> bool:
-        """Whether what a member receives is limited, or asks for a second person beyond a threshold."""
-        return self._rules is not None and bool(self._rules.members or self._rules.approval)
+        """Whether what a member receives is limited, or asks for more beyond a threshold."""
+        return self._rules is not None and (bool(self._rules.members) or rules.counts_day(self._rules))
 
     def issued(self, amount: Money) -> None:
         """Count what was let pass earlier, in whatever currency, for who issues."""
@@ -75,7 +75,7 @@ class Outlook:
             parts, _ = service.taken(payment, lines, PreviewRefund(amount=amount.amount))
             self._lines[payment.id] = [_held(line, parts) for line in lines]
 
-    def judge(self, payment: Payment, amount: Money) -> bool:
+    def judge(self, payment: Payment, amount: Money, ticket: str) -> bool:
         """Whether the next refund would need a second person; from here on it counts.
 
         Raises: OwnAccount, LineExceeded, and what the policy refuses with.
@@ -92,6 +92,7 @@ class Outlook:
             products=service.products_of(lines, parts),
             captured_at=payment.settled_at or payment.created_at,
             now=self._now,
+            ticket=ticket,
             by_issuer=self._issuer.get(amount.currency) or dict.fromkeys(SPANS, 0),
             to_member=self._members.get((member, amount.currency)) or dict.fromkeys(SPANS, 0),
         )

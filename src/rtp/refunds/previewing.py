@@ -28,7 +28,7 @@ async def preview(frame: Frame, payment_key: str, asked: PreviewRefund) -> Refun
     judged = Judged()
     if parts:
         products = service.products_of(lines, parts)
-        judged = await judging.preview(frame, payment, amount, products)
+        judged = await judging.preview(frame, payment, amount, products, asked.ticket)
     findings += [verdict.shown() for verdict in judged.verdicts]
     subscription, access = await follow_ups.in_words(frame, payment, asked)
     nothing = Money.zero(amount.currency)

@@ -17,9 +17,10 @@ from rtp.refunds.errors import (
     RefundOverLimit,
     RefundPolicyInvalid,
     RefundRoleNotListed,
+    RefundTicketMissing,
     RefundWindowClosed,
 )
-from rtp.refunds.schemas import DeskLimit, Finding, MemberLimit, PolicyChange, RefundRules, Subject
+from rtp.refunds.schemas import DeskLimit, Finding, MemberLimit, PolicyChange, RefundRules, Subject, Threshold
 
 Span = Literal["day", "week", "month"]
 SPANS: dict[Span, timedelta] = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -40,6 +41,7 @@ class Case(Struct, frozen=True, kw_only=True):
     products: tuple[str, ...]
     captured_at: datetime
     now: datetime
+    ticket: str = ""
     by_issuer: Sums
     to_member: Sums
 
@@ -75,6 +77,7 @@ def judge(rules: RefundRules, version: int, case: Case) -> list[Verdict]:
         *_products(rules, version, case),
         *_limits(rules, version, case),
         *_members(rules, version, case),
+        *_ticket(rules, version, case),
         _approval(rules, case),
     ]
 
@@ -91,8 +94,12 @@ def member_limit(rules: RefundRules, currency: str) -> MemberLimit | None:
 
 def threshold(rules: RefundRules, currency: str) -> Money:
     """Above this a second person is asked, where the policy asks for one at all; 0 in a currency without a row."""
-    row = next((row for row in rules.approval if row.currency == currency), None)
-    return Money(row.above if row is not None else 0, currency)
+    return _above(rules.approval, currency)
+
+
+def counts_day(rules: RefundRules) -> bool:
+    """Whether a threshold is compared with what the member has of the day, so that refunds to them are counted."""
+    return bool(rules.ticket or rules.approval)
 
 
 def check(rules: RefundRules) -> None:
@@ -104,6 +111,7 @@ def check(rules: RefundRules) -> None:
     wrong |= _twice("products", [row.product for row in rules.products])
     wrong |= _twice("limits", [f"{row.role} in {row.currency}" for row in rules.limits])
     wrong |= _twice("members", [row.currency for row in rules.members])
+    wrong |= _twice("ticket", [row.currency for row in rules.ticket])
     wrong |= _twice("approval", [row.currency for row in rules.approval])
     spans = [(f"limits[{place}]", row.day, row.week, row.month) for place, row in enumerate(rules.limits)]
     spans += [(f"members[{place}]", row.day, row.week, row.month) for place, row in enumerate(rules.members)]
@@ -188,18 +196,45 @@ def _within(span: str, limit: int, used: int, amount: Money, whose: str, rule: s
     return Verdict(rule=f"{rule}.{span}", detail=f"leaves {left - amount} of {most} {words}")
 
 
+def _ticket(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
+    if not rules.ticket:
+        return
+    above = _above(rules.ticket, case.amount.currency)
+    if case.ticket.strip():
+        yield Verdict(rule="ticket", detail=f"{case.ticket.strip()} is named")
+    elif beyond := _beyond(case, above):
+        when = beyond if above else f"for every refund in {above.currency}"
+        yield Verdict(rule="ticket", detail="", error=RefundTicketMissing(version=version, when=when))
+    else:
+        yield Verdict(rule="ticket", detail=f"none is needed up to {above}{_so_far(case)}")
+
+
 def _approval(rules: RefundRules, case: Case) -> Verdict:
     if not rules.approval:
         return Verdict(rule="approval", detail="nobody else has to approve")
     above = threshold(rules, case.amount.currency)
-    before = Money(case.to_member["day"], case.amount.currency)
-    if case.amount + before > above:
+    if why := _beyond(case, above):
         other = f"another person ({rules.approver} or above) must approve within {rules.approval_days} d"
-        alone = case.amount > above
-        why = f"above {above}" if alone else f"{case.amount + before} for the member in 1 day is above {above}"
         return Verdict(rule="approval", detail=f"{why}: {other}", approval=True)
-    so_far = f", {before} of it used in 1 day" if before else ""
-    return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}{so_far}")
+    return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}{_so_far(case)}")
+
+
+def _above(rows: Sequence[Threshold], currency: str) -> Money:
+    """The threshold of a currency; 0 without a row for it."""
+    return Money(next((row.above for row in rows if row.currency == currency), 0), currency)
+
+
+def _beyond(case: Case, above: Money) -> str:
+    """Why a refund is beyond a threshold, alone or with what the member has of the day; empty where it is not."""
+    if case.amount > above:
+        return f"above {above}"
+    together = case.amount + Money(case.to_member["day"], above.currency)
+    return f"{together} for the member in 1 day is above {above}" if together > above else ""
+
+
+def _so_far(case: Case) -> str:
+    before = Money(case.to_member["day"], case.amount.currency)
+    return f", {before} of it used in 1 day" if before else ""
 
 
 def _twice(name: str, keys: Sequence[str]) -> dict[str, str]:

@@ -83,7 +83,8 @@ class PreviewRefund(Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
     """What is to be refunded: an amount in minor units, or lines; without both, all that is left.
 
     Amounts are what the member gets back, tax included; with `net`, tax comes on top of them. What else is to happen
-    is asked for apart: `cancel_subscription`, `revoke_access` (of what was paid for), `restock`.
+    is asked for apart: `cancel_subscription`, `revoke_access` (of what was paid for), `restock`. `ticket` is the
+    support case that it belongs to.
     """
 
     amount: Minor | None = None
@@ -93,6 +94,7 @@ class PreviewRefund(Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
     cancel_subscription: Ending = "no"
     revoke_access: bool = False
     restock: bool = False
+    ticket: Ticket = ""
 
 
 class IssueRefund(PreviewRefund, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,7 +102,6 @@ class IssueRefund(PreviewRefund, kw_only=True, forbid_unknown_fields=True, omit_
 
     reason: Reason
     note: Remark = ""
-    ticket: Ticket = ""
     again: bool = False
 
 
@@ -202,7 +203,7 @@ class ProductRule(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Threshold(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Above this amount a second person must approve."""
+    """Above this amount more is asked for: a ticket, or a second person."""
 
     currency: Currency
     above: Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
@@ -211,15 +212,16 @@ class Threshold(Struct, kw_only=True, forbid_unknown_fields=True):
 class RefundRules(Struct, kw_only=True, forbid_unknown_fields=True):
     """A refund policy. Who has no row in `limits` may refund nothing; so it is with currencies.
 
-    `window_days` count from the capture. Without rows, `members` and `approval` ask for nothing; with some, a currency
-    without a row is refused, or needs approval. `local_approves` is whether the local owner counts as a person beside
-    the staff; unsaid, they do on dev, and elsewhere they never do.
+    `window_days` count from the capture. Without rows, `members`, `ticket` and `approval` ask for nothing; with some, a
+    currency without a row is refused, needs a ticket, or needs approval. `local_approves` is whether the local owner
+    counts as a person beside the staff; unsaid, they do on dev, and elsewhere they never do.
     """
 
     window_days: Days = None
     products: Annotated[list[ProductRule], Meta(max_length=500)] = []
     limits: Annotated[list[DeskLimit], Meta(max_length=200)]
     members: Annotated[list[MemberLimit], Meta(max_length=50)] = []
+    ticket: Annotated[list[Threshold], Meta(max_length=50)] = []
     approval: Annotated[list[Threshold], Meta(max_length=50)] = []
     approver: Role = "operator"
     approval_days: Annotated[int, Meta(ge=1, le=90)] = 3

@@ -46,7 +46,7 @@ async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, retry_o
     if payment.refunded and not request.again:  # where nothing is held there is none to repeat
         _refuse_repeat(frame, payment, await repository.of_payment(frame, payments.id_of(payment.id)), amount)
     await judging.refuse_own_account(frame, payment.user_id)
-    judged = await judging.enforce(frame, holds, payment, amount, products_of(lines, parts))
+    judged = await judging.enforce(frame, holds, payment, amount, products_of(lines, parts), request.ticket)
     values = _columns(frame, request, parts, judged) | {"retry_of": retry_of}
     return await _add(frame, payment, parts, amount, values)
 
