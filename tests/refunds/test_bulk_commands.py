@@ -108,6 +108,29 @@ def test_lines_of_json_and_a_reason_for_all_make_a_plan_too(
     assert ended["state"] == "canceled"
 
 
+def test_what_a_spreadsheet_would_run_is_text_in_every_file_of_results(
+    instance: RunningInstance, payments: list[str], tmp_path: Path
+) -> None:
+    """Whoever asks for a refund writes the note, and who opens the file is the one whose machine runs it."""
+    told = {"note": "=HYPERLINK(A1)", "ticket": "+SUM(A1)", "key": "-2+3+cmd|'/C calc'!A0"}
+    rows = [
+        {"payment": payments[8], "amount": "1.00", "reason": "duplicate"} | told,
+        {"payment": "@SUM(A1)", "amount": "1.00", "reason": "duplicate"},
+    ]
+    file = written(tmp_path, *(json.dumps(row) for row in rows), name="refunds.ndjson")
+    plans, results = tmp_path / "plan.csv", tmp_path / "results.csv"
+    plan = instance("refunds", "bulk", "plan", file, "--results", str(plans), "-o", "json")
+    assert plan.returncode == 8, plan.stderr
+    bulk = json.loads(plan.stdout)["id"]
+    assert instance("refunds", "bulk", "apply", bulk, "--results", str(results)).returncode == 0
+    exported = instance("refunds", "bulk", "export", bulk, "--all", "-o", "csv").stdout
+    for text in (plans.read_text(), results.read_text(), exported):
+        refunded, refused = csv.DictReader(text.splitlines())
+        assert {name: refunded[name] for name in told} == {name: f"'{value}" for name, value in told.items()}
+        assert refused["payment"] == "'@SUM(A1)"
+        assert not [cell for row in (refunded, refused) for cell in row.values() if cell[:1] in set("=+-@")]
+
+
 @pytest.mark.parametrize(
     "lines,says",
     [
