@@ -20,7 +20,6 @@ from rtp.testing import asgi, money
 from rtp.testing.provider import Sandbox, running
 from rtp.testing.servers import Cloned
 
-
 MOST = {
     "latency_ms": 60_000,
     "fee_basis_points": 10_000,
