@@ -29,6 +29,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     """Litestar's handler for every exception."""
     request_id = request.scope["state"].get("request_id", "")
     known = translate(error)
+    if isinstance(error, NotFoundException):
+        known = NotFound(noun="path", key=request.url.path)
     if isinstance(error, HTTPException) and error.status_code == 413:
         known = TooLarge(limit=f"{request.route_handler.resolve_request_max_body_size():,}")
     if known is not None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,14 +15,17 @@ from rtp.client_errors import (
     AnswerOfAnotherVersion,
     ApiError,
     InsecureTarget,
+    OperationUnknown,
     OutcomeUnknown,
     ServerTimedOut,
     Unreachable,
     misunderstood,
+    not_known_there,
+    of_unknown_route,
     problem_of,
 )
+from rtp.client_target import LOOPBACK, Target, connected
 from rtp.errors import RtpError
-from rtp.kit.imports import import_without
 from rtp.operations import Operation, Page, Plan
 
 if TYPE_CHECKING:
@@ -31,14 +34,15 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 R = TypeVar("R")
 BASE = "/v1"
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 __all__ = [
+    "LOOPBACK",
     "Answer",
     "AnswerOfAnotherVersion",
     "ApiError",
     "Client",
     "InsecureTarget",
+    "OperationUnknown",
     "Outcome",
     "OutcomeUnknown",
     "ServerTimedOut",
@@ -46,21 +50,6 @@ __all__ = [
     "Unreachable",
     "address",
 ]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a client talks to: a unix socket, or a URL with a token. `name` is what a person calls it."""
-
-    name: str
-    url: str = ""
-    socket: str = ""
-    token: str = ""
-
-    @property
-    def where(self) -> str:
-        """The address, for messages."""
-        return self.socket or self.url
 
 
 @dataclass(frozen=True)
@@ -97,7 +86,7 @@ class Client:
         self.timeout = timeout
         self._watch = watch
         self._trace = os.urandom(16).hex()
-        self._http = _open(target, timeout)
+        self._http = connected(target, timeout)
 
     def __enter__(self) -> Client:
         return self
@@ -112,12 +101,12 @@ class Client:
     def read(self, op: Operation[B, R], body: B | None = None, **params: Any) -> R:
         """One thing; `params` fill the path, the rest is the query. A body is for what is too large for a query."""
         content = None if body is None else msgspec.json.encode(body)
-        answer = self._send(op.method, *address(op.path, params), content=content, changes=False)
+        answer = self._send(op.method, *address(op.path, params), content=content, changes=False, operation=op.id)
         return self._decoded(answer, op.returns)
 
     def page(self, op: Operation[None, R], **params: Any) -> Page[R]:
         """One page of a list."""
-        answer = self._send(op.method, *address(op.path, params))
+        answer = self._send(op.method, *address(op.path, params), operation=op.id)
         return self._decoded(answer, Page[op.returns])  # type: ignore[name-defined]
 
     def pages(self, op: Operation[None, R], **params: Any) -> Iterator[Page[R]]:
@@ -154,7 +143,9 @@ class Client:
         query |= _present(dry_run="true" if dry_run else None, plan=plan, reason=reason)
         content = lines if lines is not None else None if body is None else msgspec.json.encode(body)
         media = "application/json" if lines is None else "application/x-ndjson"
-        answer = self._send(op.method, path, query, content=content, content_type=media, key=key, op_id=op_id)
+        answer = self._send(
+            op.method, path, query, content=content, content_type=media, key=key, op_id=op_id, operation=op.id
+        )
         if dry_run:
             return Outcome(None, self._decoded(answer, Plan), False, answer.request_id)
         value = self._decoded(answer, op.returns, changed=op_id or "op_…") if answer.content else None
@@ -191,6 +182,11 @@ class Client:
                 here=bool(self.target.socket),
             ) from error
 
+    def _refuse_unknown(self, operation: str) -> None:
+        here = bool(self.target.socket)
+        if (unknown := not_known_there(operation, self._whoami(), where=self.target.where, here=here)) is not None:
+            raise unknown
+
     def _whoami(self) -> bytes:
         """What the server says of itself, or nothing where it says nothing."""
         try:
@@ -209,6 +205,7 @@ class Client:
         key: str | None = None,
         op_id: str = "",
         changes: bool = True,
+        operation: str = "",
     ) -> Answer:
         headers = {"traceparent": f"00-{self._trace}-{os.urandom(8).hex()}-01"}
         headers |= _present(**{"Idempotency-Key": key, "Content-Type": content_type if content is not None else None})
@@ -225,6 +222,8 @@ class Client:
         problem = problem_of(response.status_code, response.content, kind, request_id)
         if problem is None and changes and response.status_code >= 500:
             raise OutcomeUnknown(where=self.target.where, op=op_id or "op_…", why=f"answer {response.status_code}")
+        if operation and of_unknown_route(problem):
+            self._refuse_unknown(operation)
         raise ApiError(problem, status=response.status_code, where=self.target.where)
 
     def _exchange(
@@ -237,7 +236,7 @@ class Client:
         changes: bool,
         op_id: str,
     ) -> httpx.Response:
-        import httpx  # already loaded by _open
+        import httpx  # already loaded by connected
 
         where, op = self.target.where, op_id or "op_…"
         try:
@@ -252,30 +251,6 @@ class Client:
             if changes:
                 raise OutcomeUnknown(where=where, op=op, why=str(error) or "the connection was lost") from error
             raise Unreachable(where=where, why=str(error) or "the connection was lost") from error
-
-
-def _open(target: Target, timeout: float) -> httpx.Client:
-    # httpx's own command line would load click, rich and pygments where they are installed.
-    import_without("httpx", "httpx._main")
-    import httpx
-
-    limits = httpx.Timeout(timeout, connect=min(timeout, 5.0))
-    headers = {"Accept": "application/json", "User-Agent": "rtp"}
-    if target.token:
-        headers["Authorization"] = f"Bearer {target.token}"
-    if target.socket:
-        # Without verify and trust_env off, even a socket's transport builds a TLS context (52–200 ms).
-        transport = httpx.HTTPTransport(uds=target.socket, verify=False, trust_env=False)
-        return httpx.Client(
-            transport=transport, base_url="http://rtp", timeout=limits, headers=headers, trust_env=False
-        )
-    parts = urlsplit(target.url)
-    if parts.scheme == "https":
-        return httpx.Client(base_url=target.url, timeout=limits, headers=headers)
-    if parts.scheme != "http" or parts.hostname not in LOOPBACK:
-        raise InsecureTarget(url=target.url)
-    transport = httpx.HTTPTransport(verify=False, trust_env=False)
-    return httpx.Client(transport=transport, base_url=target.url, timeout=limits, headers=headers, trust_env=False)
 
 
 def address(path: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from rtp import __version__
@@ -78,6 +80,15 @@ class AnswerOfAnotherVersion(RtpError):
     hint = "pip install rtp=={theirs}"
 
 
+class OperationUnknown(RtpError):
+    """The server at {where} does not know {operation}: it is rtp {theirs}, {compared}."""
+
+    status = 502
+    exit_code = ExitCode.CONFLICT
+    still = "Nothing was changed."
+    hint = "rtp whoami"
+
+
 class InsecureTarget(RtpError):
     """{url} is not https, and only loopback may be spoken to without it."""
 
@@ -114,6 +125,35 @@ def misunderstood(status: int, whoami: bytes, *, where: str, why: str, changed: 
     kind = AnswerOfAnotherVersion if changed else VersionsDiffer
     mend = "rtp down && rtp up" if here else None  # what runs on this machine is what was installed when it was started
     return kind(where=where, theirs=theirs, ours=__version__, why=why, hint=mend)
+
+
+def of_unknown_route(problem: Problem | None) -> bool:
+    """Whether the server has no such path, or no such method on it: a thing that is missing has a code of its own."""
+    if problem is None:
+        return False
+    return problem.status == 405 or (problem.code == "not_found" and problem.params.get("noun") == "path")
+
+
+def not_known_there(operation: str, whoami: bytes, *, where: str, here: bool) -> OperationUnknown | None:
+    """What to raise for an operation that the server does not have; None where it does not say its version."""
+    try:
+        theirs = msgspec.json.decode(whoami, type=_Named).version
+    except msgspec.MsgspecError:
+        return None
+    if theirs == __version__:
+        compared, mend = "as this one is, but was started before that was installed", "restart that server"
+    elif _ordered(theirs) < _ordered(__version__):
+        compared = f"older than this rtp {__version__}"
+        mend = f"upgrade that server to rtp {__version__}, or here: pip install rtp=={theirs}"
+    else:
+        compared, mend = f"newer than this rtp {__version__}", f"pip install rtp=={theirs}"
+    hint = "rtp down && rtp up" if here else mend
+    return OperationUnknown(where=where, operation=operation, theirs=theirs, compared=compared, hint=hint)
+
+
+def _ordered(version: str) -> list[int]:
+    """A version to compare: its numbers, in their order."""
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 class _Named(msgspec.Struct):

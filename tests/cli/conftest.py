@@ -87,7 +87,7 @@ class Peer:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[tuple[str, str], Answer | Callable[[Asked], Answer]] = {}
-        self.environment = "dev"
+        self.environment, self.version = "dev", "1"
         self.ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -111,7 +111,7 @@ class Peer:
     def _find(self, asked: Asked) -> Answer:
         if asked.path == "/v1/whoami":
             who = {"kind": "token", "id": "tok", "name": "test", "role": "owner"}
-            return Answer(200, {"principal": who, "environment": self.environment, "version": "1", "instance": "peer"})
+            return Answer(200, {"principal": who, "environment": self.environment, "version": self.version, "instance": "peer"})
         found = self.answers.get((asked.method, asked.path))
         if found is None:
             problem = {"code": "not_found", "detail": f"no answer to {asked.path}", "status": 404, "exit_code": 5}

@@ -63,3 +63,56 @@ def test_a_write_that_something_else_answered_has_an_unknown_outcome(there: Any,
     peer._find = lambda asked: Answer(200, b"<html>") if len(peer.asked) > 2 else whoami(asked)
     done = there("users", "suspend", ADA, "-o", "json")
     assert (done.returncode, failure(done)["code"]) == (9, "outcome_unknown")
+
+
+def no_such_route(status: int = 404) -> dict[str, Any]:
+    """What a server answers to a path, or to a method on it, that it does not know."""
+    if status == 405:
+        what = "this method is not allowed here"
+        return {"code": "bad_request", "status": 405, "detail": what, "exit_code": 2, "params": {"what": what}}
+    named = {"noun": "path", "key": "here"}
+    return {"code": "not_found", "status": 404, "detail": "There is no path here.", "exit_code": 5, "params": named}
+
+
+@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize(
+    "theirs, said, hint",
+    [
+        ("0.0.9", "it is rtp 0.0.9, older than this rtp {ours}", "upgrade that server to rtp {ours}, or here: pip"),
+        ("99.1", "it is rtp 99.1, newer than this rtp {ours}", "pip install rtp==99.1"),
+        (package.__version__, "it is rtp {ours}, as this one is, but was started before", "restart that server"),
+    ],
+)
+def test_an_operation_that_the_server_does_not_have_is_told_with_both_versions(
+    there: Any, peer: Any, status: int, theirs: str, said: str, hint: str
+) -> None:
+    peer.version = theirs
+    peer.answer("POST", SUSPEND, no_such_route(status), status=status, media="application/problem+json")
+    done = there("users", "suspend", ADA, "-o", "json")
+    error = failure(done)
+    assert (done.returncode, error["code"], error["detail"]) == (6, "operation_unknown", "Nothing was changed.")
+    assert "does not know users.suspend: " + said.format(ours=package.__version__) in error["message"]
+    assert error["hint"].startswith(hint.format(ours=package.__version__))
+    [kept] = there.json("history")
+    assert kept["state"] == "refused"
+
+
+def test_a_member_who_is_not_there_is_no_operation_that_is_not_there(there: Any, peer: Any) -> None:
+    missing = {"code": "user_not_found", "status": 404, "detail": "There is no user.", "exit_code": 5}
+    peer.answer("GET", SHOW, missing, status=404, media="application/problem+json")
+    done = there("users", "show", ADA, "-o", "json")
+    assert (done.returncode, failure(done)["code"]) == (5, "user_not_found")
+
+
+def test_a_path_that_was_typed_is_not_found_whatever_the_versions(there: Any, peer: Any) -> None:
+    peer.answer("GET", "/v1/moon", no_such_route(), status=404, media="application/problem+json")
+    done = there("api", "GET", "/moon", "-o", "json")
+    assert (done.returncode, failure(done)["code"]) == (5, "not_found")
+
+
+def test_a_server_that_does_not_say_its_version_has_the_plain_answer_shown(there: Any, peer: Any) -> None:
+    peer.answer("GET", SHOW, no_such_route(), status=404, media="application/problem+json")
+    find = peer._find
+    peer._find = lambda asked: Answer(500, b"") if asked.path == "/v1/whoami" else find(asked)
+    done = there("users", "show", ADA, "-o", "json")
+    assert (done.returncode, failure(done)["code"]) == (5, "not_found")
