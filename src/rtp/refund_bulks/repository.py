@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import DateTime, Row, and_, case, column, delete, insert, literal, select, table, text, update
+from sqlalchemy import DateTime, Row, and_, case, column, delete, func, insert, literal, select, table, text, update
 
 from rtp.db import bulk as many
 from rtp.db.frame import Frame
@@ -188,6 +188,11 @@ async def outdated(frame: Frame, bulk_id: UUID) -> tuple[int, str, list[dict[str
         return 0, "", []
     first = [{"row": one.row, "payment": one.payment} for one in await frame.all(_MOVED_ROWS, {"bulk": bulk_id})]
     return int(row.payments), str(first[0]["payment"]), first
+
+
+async def one_by_one(frame: Frame, digest: str) -> None:
+    """Let one transaction at a time begin to carry out these rows: of two, the second then sees the first."""
+    await frame.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"bulk {digest}", 0))))
 
 
 async def with_digest(frame: Frame, bulk_id: UUID, digest: str) -> str | None:

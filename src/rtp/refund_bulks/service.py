@@ -98,6 +98,7 @@ async def _hold_plan(frame: Frame, bulk: Bulk, request: ApplyBulk) -> None:
         raise BulkExpired(key=bulk.id, expires_at=to_text(bulk.expires_at))
     if not bulk.accepted:
         raise BulkWithoutRows(key=bulk.id, refused=bulk.refused, rows=bulk.rows)
+    await repository.one_by_one(frame, bulk.digest)
     if not request.again and (first := await repository.with_digest(frame, id_of(bulk.id), bulk.digest)) is not None:
         raise BulkRepeated(key=bulk.id, first=first)
     await hold_world(frame, bulk)
