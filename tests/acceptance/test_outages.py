@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from rtp.testing.filled import eventually
 from rtp.testing.instance import HOLD, RTP, RunningInstance, clean_environment, running
+from rtp.testing.kills import pid_of
+from rtp.testing.waiting import eventually
 
 MOUNTED = 'mount -t tmpfs -o size=400m none "$1" && shift && exec "$@"'
 FULL = {"database_full", "unavailable", "outcome_unknown", "idempotency_in_progress"}
@@ -31,12 +32,6 @@ def platform(tmp_path: Path) -> Iterator[RunningInstance]:
     """An instance that the test may break."""
     with running(tmp_path) as started:
         yield started
-
-
-def pid_of(platform: RunningInstance, name: str) -> int:
-    status = platform.json("status")
-    found = {service["name"]: service["pid"] for service in status["services"]}
-    return int(status["pid"] if name == "supervisor" else found[name])
 
 
 def create(platform: RunningInstance, email: str) -> httpx.Response:
@@ -61,7 +56,7 @@ def test_while_postgresql_is_stopped_everything_says_so_and_afterwards_goes_on(p
     os.kill(supervisor, signal.SIGSTOP)  # else it would be back at once
     try:
         os.kill(pid_of(platform, "postgres"), signal.SIGINT)
-        eventually(lambda: create(platform, "during@example.com").status_code == 503)
+        eventually("it says that it is away", lambda: create(platform, "during@example.com").status_code == 503)
         answer = create(platform, "during@example.com")
         problem = answer.json()
         assert (answer.status_code, problem["code"], problem["retryable"]) == (503, "unavailable", True)
@@ -73,7 +68,7 @@ def test_while_postgresql_is_stopped_everything_says_so_and_afterwards_goes_on(p
         assert httpx.get(f"{platform.url}/health/ready", timeout=30).status_code == 503
     finally:
         os.kill(supervisor, signal.SIGCONT)
-    eventually(lambda: create(platform, "after@example.com").status_code == 201)
+    eventually("it goes on", lambda: create(platform, "after@example.com").status_code == 201)
     assert platform.json("users", "show", "before@example.com")["status"] == "active"
     assert platform("users", "show", "during@example.com").returncode == 5
 
@@ -120,7 +115,7 @@ def test_on_a_full_disk_a_write_is_refused_whole_and_works_again_when_there_is_r
         assert codes <= {0, 13, 9, 6}, codes
         assert codes & {13, 9}, "the disk never was full"
         ballast.unlink()
-        eventually(lambda: create(platform, "after@example.com").status_code == 201)
+        eventually("it goes on", lambda: create(platform, "after@example.com").status_code == 201)
         again = platform("users", "import", str(file), "-o", "json", env=over_tcp)
         assert again.returncode == 0, again.stderr
         assert json.loads(again.stdout)["created"] == 5_000
@@ -167,7 +162,7 @@ def test_what_an_interrupted_import_wrote_is_said_and_running_it_again_skips_it(
                 text=True,
             )
         )
-        eventually(lambda: platform.json("users", "list", "--limit", "1"))
+        eventually("a member was imported", lambda: platform.json("users", "list", "--limit", "1"))
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, ""), said

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,9 @@ from typing import Any
 import pytest
 
 from rtp.testing.instance import RunningInstance, running
-from tests.refunds.test_kills import eventually, paid, pid_of, provider_refunds
+from rtp.testing.kills import kill
+from rtp.testing.waiting import eventually
+from tests.refunds.test_kills import paid, provider_refunds
 
 NAME = "provider:sandbox"
 AMOUNTS = (100, 200, 300, 400, 500, 600)
@@ -43,10 +43,7 @@ def nothing(platform: RunningInstance) -> None:
 
 def kill_the_worker(platform: RunningInstance) -> None:
     """The process whose breaker is open dies, and the next one begins with a closed one."""
-    before = pid_of(platform, "worker")
-    assert before is not None
-    os.kill(before, signal.SIGKILL)
-    eventually("another worker runs", lambda: pid_of(platform, "worker") not in {before, None})
+    kill(platform, "worker")
 
 
 def settled(platform: RunningInstance) -> Any:

@@ -22,6 +22,7 @@ from rtp.payments.fakes import FakeProvider
 from rtp.payments.guarded import GuardedProvider
 from rtp.refunds import jobs as refund_jobs
 from rtp.refunds import service as refunds
+from rtp.refunds.schemas import IssueRefund
 from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import money
@@ -32,6 +33,24 @@ from rtp_server.worker import Retry, build_app
 JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
 RESTING = ProviderResting(provider="fake", breaker="provider:fake", retry_after=20.0)
 THREE = Backoff(kind="fixed", delay=60.0, retries=3)
+
+
+class Outage:
+    """A provider behind a breaker whose clock stands still, and the jobs that ask it."""
+
+    def __init__(self, frames: Frames) -> None:
+        self.seconds = 0.0
+        self.fake = FakeProvider()
+        self.provider = GuardedProvider(self.fake, Rules(), monotonic=lambda: self.seconds)
+        self.context = Context(
+            frames=frames, settings=Settings(), trace=trace.start(), name="tests", services={"provider": self.provider}
+        )
+
+    async def refused(self, refund: str) -> ProviderUnavailable:
+        """What a refund's job ends with."""
+        with pytest.raises(ProviderUnavailable) as error:
+            await refund_jobs.submit(self.context, refund)
+        return error.value
 
 
 def queued(attempts: int) -> QueuedJob:
@@ -101,26 +120,18 @@ async def test_being_held_back_spends_no_attempt_and_a_failure_does(
 async def test_refunds_of_an_outage_wait_and_each_settles_once_when_the_provider_is_back(
     frames: Frames, writing: OpenFrame
 ) -> None:
-    fake, time = FakeProvider(), [0.0]
-    provider = GuardedProvider(fake, Rules(), monotonic=lambda: time[0])
-    payment = await money.captured_payment(frames, provider, JOBS)
-    context = Context(
-        frames=frames, settings=Settings(), trace=trace.start(), name="tests", services={"provider": provider}
-    )
+    outage = Outage(frames)
+    payment = await money.captured_payment(frames, outage.provider, JOBS)
     async with writing() as frame:
         refunds = [await issued(frame, payment.id, number) for number in range(1, 6)]
-    await fake.steer(Control(down=True))
-    refused = []
-    for refund in [*refunds, *refunds]:
-        with pytest.raises(ProviderUnavailable) as error:
-            await refund_jobs.submit(context, refund)
-        refused.append(type(error.value))
+    await outage.fake.steer(Control(down=True))
+    refused = [type(await outage.refused(refund)) for refund in [*refunds, *refunds]]
     assert refused.count(ProviderUnavailable) < 5 < refused.count(ProviderResting)
-    await fake.steer(Control())
-    time[0] = 30.0
+    await outage.fake.steer(Control())
+    outage.seconds = 30.0
     for refund in [*refunds, *refunds]:
-        await refund_jobs.submit(context, refund)
-    made = await fake.list_refunds(payment.created_at)
+        await refund_jobs.submit(outage.context, refund)
+    made = await outage.fake.list_refunds(payment.created_at)
     assert sorted((one.key, one.amount.amount) for one in made) == sorted(
         (refund, 100 * number) for number, refund in enumerate(refunds, 1)
     )
@@ -129,36 +140,28 @@ async def test_refunds_of_an_outage_wait_and_each_settles_once_when_the_provider
 async def test_a_job_alone_in_an_outage_spends_one_attempt_however_long_it_lasts(
     frames: Frames, writing: OpenFrame
 ) -> None:
-    fake, time = FakeProvider(), [0.0]
-    provider = GuardedProvider(fake, Rules(), monotonic=lambda: time[0])
-    payment = await money.captured_payment(frames, provider, JOBS)
-    context = Context(
-        frames=frames, settings=Settings(), trace=trace.start(), name="tests", services={"provider": provider}
-    )
+    outage = Outage(frames)
+    payment = await money.captured_payment(frames, outage.provider, JOBS)
     async with writing() as frame:
         refund = await issued(frame, payment.id, 1)
-    await fake.steer(Control(down=True))
+    await outage.fake.steer(Control(down=True))
     spent, asked = [], 0
     for _ in range(100):
-        time[0] += 31.0
-        asked += provider.breaker.state == "half_open"
-        with pytest.raises(ProviderUnavailable) as error:
-            await refund_jobs.submit(context, refund)
-        spent.append(error.value.spends_attempt)
-        wait = Retry(THREE).get_retry_decision(exception=error.value, job=queued(3 - len(spent) % 2))
+        outage.seconds += 31.0
+        asked += outage.provider.breaker.state == "half_open"
+        error = await outage.refused(refund)
+        spent.append(error.spends_attempt)
+        wait = Retry(THREE).get_retry_decision(exception=error, job=queued(3 - len(spent) % 2))
         assert wait is not None
     assert (spent, asked) == ([True] + [False] * 99, 99)
-    await fake.steer(Control())
-    time[0] += 31.0
-    await refund_jobs.submit(context, refund)
+    await outage.fake.steer(Control())
+    outage.seconds += 31.0
+    await refund_jobs.submit(outage.context, refund)
     async with writing() as frame:
         assert (await refunds.find(frame, refund)).state == "succeeded"
 
 
 async def issued(frame: Any, payment: str, number: int) -> str:
-
-    from rtp.refunds.schemas import IssueRefund
-
     refund = await refunds.issue(frame, payment, IssueRefund(reason="duplicate", amount=100 * number))
     assert refund.amount == Money(100 * number, "USD")
     return refund.id

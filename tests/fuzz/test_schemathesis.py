@@ -16,7 +16,8 @@ import pytest
 from rtp.permissions import Permissions
 from rtp.testing import filled as filling
 from rtp.testing import filled_bulks, filled_disputes, filled_refunds, filled_webhooks
-from rtp.testing.filled import ADA, PRICE, Filled, eventually, tables
+from rtp.testing.filled import ADA, PRICE, Filled, tables
+from rtp.testing.waiting import eventually
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # other packages' deprecations, seen when it is first imported
@@ -216,6 +217,9 @@ def test_as_the_owner_most_operations_succeed_and_none_breaks_its_schema(
 
 def settled(platform: Filled) -> dict[str, int]:
     """The rows of the business's tables, once no job is under way that writes them."""
-    eventually(lambda: not platform.platform.json("jobs", "list", "--state", "waiting", "--queue", "provider"))
-    eventually(lambda: platform.platform.json("sandbox", "show")["events_waiting"] == 0)
+    eventually(
+        "no payment is under way",
+        lambda: not platform.platform.json("jobs", "list", "--state", "waiting", "--queue", "provider"),
+    )
+    eventually("all was told", lambda: platform.platform.json("sandbox", "show")["events_waiting"] == 0)
     return {name: count for name, count in tables(platform).items() if not name.startswith(OF_THE_PLATFORM)}

@@ -24,11 +24,13 @@ from rtp.refund_bulks import schemas
 from rtp.subscriptions import schemas as subscriptions
 from rtp.testing import money
 from rtp.testing.instance import RTP, RunningInstance, running
+from rtp.testing.kills import PRICE, kill, stock
 from rtp.testing.servers import Cloned
+from rtp.testing.waiting import eventually
 from rtp.users import schemas as users
 from tests.refunds import bulks
 from tests.refunds.bulks import JOBS
-from tests.refunds.test_kills import CATALOG, UNDER_WAY, eventually, kill, money_holds, provider_refunds
+from tests.refunds.test_kills import UNDER_WAY, money_holds, provider_refunds
 from tests.refunds.workers import Workers, comes_to_hold, release_sleepers
 
 PER_PAYMENT = 20
@@ -202,12 +204,10 @@ def platform(tmp_path: Path) -> Iterator[RunningInstance]:
 
 def stocked(platform: RunningInstance, client: Client, count: int) -> list[str]:
     """Captured payments of 100.00, one a member, made set-wise."""
-    catalog = platform.folder / "catalog.yaml"
-    catalog.write_text(CATALOG)
-    platform.json("catalog", "apply", str(catalog))
+    stock(platform)
     emails = [f"member-{number}@example.com" for number in range(count)]
     named = [{"row": row, "email": email, "name": "Pay Er"} for row, email in enumerate(emails)]
-    bought = [{"row": row, "email": email, "price": "room-monthly", "card": "visa"} for row, email in enumerate(emails)]
+    bought = [{"row": row, "email": email, "price": PRICE, "card": "visa"} for row, email in enumerate(emails)]
     imports: list[tuple[Any, Any]] = [(users.IMPORT, named), (subscriptions.IMPORT, bought)]
     for operation, lines in imports:
         body = "\n".join(json.dumps(line) for line in lines).encode()

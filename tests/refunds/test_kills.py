@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from rtp.kit import failpoints
@@ -22,18 +18,10 @@ from rtp.payments import http_provider
 from rtp.payments.ports import ProviderRefund
 from rtp.settings import load
 from rtp.testing.instance import RunningInstance, running
+from rtp.testing.kills import PRICE, kill, pid_of, replaced, send_until_answered, stock
+from rtp.testing.waiting import eventually
 from tests.webhooks import test_sent_kills as deliveries
 
-CATALOG = """
-currency: USD
-products:
-  - key: room
-    name: Room
-    kind: room
-    prices:
-      - {key: room-monthly, amount: "100.00", interval: month}
-"""
-SECONDS = 120.0
 UNDER_WAY = {"created", "submitted", "pending", "unknown"}
 
 
@@ -43,63 +31,22 @@ def platform(tmp_path: Path) -> Iterator[RunningInstance]:
         yield started
 
 
-def eventually(what: str, condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"this did not come true: {what}"
-        time.sleep(0.1)
-    return found
-
-
 def paid(platform: RunningInstance) -> str:
     """A captured payment of 100.00."""
-    catalog = platform.folder / "catalog.yaml"
-    catalog.write_text(CATALOG)
-    platform.json("catalog", "apply", str(catalog))
+    stock(platform)
     platform.json("users", "create", "ada@example.com", "--name", "Ada")
-    made = platform("subscriptions", "create", "ada@example.com", "--price", "room-monthly", "--card", "visa")
+    made = platform("subscriptions", "create", "ada@example.com", "--price", PRICE, "--card", "visa")
     assert made.returncode == 0, made.stderr
     [payment] = platform.json("payments", "list", "--user", "ada@example.com")
     assert (payment["state"], payment["captured"]["amount"]) == ("succeeded", 10_000)
     return str(payment["id"])
 
 
-def pid_of(platform: RunningInstance, service: str) -> int | None:
-    done = platform("status", "-o", "json")
-    services = json.loads(done.stdout)["services"]
-    pid = next(item["pid"] for item in services if item["name"].startswith(service))
-    return int(pid) if pid else None
-
-
-def kill(platform: RunningInstance, service: str) -> int:
-    """Kill a service that runs; its pid."""
-    pid = eventually(f"{service} runs", lambda: pid_of(platform, service))
-    os.kill(pid, signal.SIGKILL)
-    eventually(f"{service} is another process", lambda: pid_of(platform, service) not in {pid, None})
-    return int(pid)
-
-
 def issue(platform: RunningInstance, payment: str, number: int) -> str:
     """Send one meant refund of 10.00 under its own key until it is answered; the answer's code, or `taken`."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        try:
-            answer = httpx.post(
-                f"{platform.url}/v1/payments/{payment}/refunds",
-                json={"amount": 1000, "reason": "duplicate", "again": True},
-                headers={"Authorization": f"Bearer {platform.token}", "Idempotency-Key": f"k{number}"},
-                timeout=10,
-            )
-        except httpx.TransportError:
-            time.sleep(0.1)
-            continue
-        if answer.status_code == 201:
-            return "taken"
-        problem = answer.json()
-        if not problem.get("retryable"):
-            return str(problem["code"])
-        time.sleep(0.05)
-    raise AssertionError(f"refund {number} was never answered")
+    body = {"amount": 1000, "reason": "duplicate", "again": True}
+    answer = send_until_answered(platform, f"/v1/payments/{payment}/refunds", f"k{number}", body)
+    return "taken" if answer.status_code == 201 else str(answer.json()["code"])
 
 
 def settled(platform: RunningInstance) -> list[dict[str, Any]]:
@@ -212,7 +159,7 @@ def test_ten_refunds_end_alike_wherever_a_process_is_killed_again_and_again(tmp_
         with ThreadPoolExecutor(max_workers=10) as pool:
             codes = list(pool.map(lambda number: issue(platform, payment, number), range(10)))
         assert codes == ["taken"] * 10
-        eventually(f"{service} was killed", lambda: pid_of(platform, service) not in {first, None})
+        replaced(platform, service, first)
         agree(platform)
 
 

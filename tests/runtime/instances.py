@@ -12,8 +12,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,16 +36,6 @@ class Way:
     python: str = sys.executable
     uid: int = field(default_factory=os.geteuid)
     forbid_namespaces: bool = False
-
-
-def eventually(what: str, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """Wait until the condition holds; what it gave."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"this did not come true within {seconds:.0f} s: {what}")
-        time.sleep(0.05)
-    return found
 
 
 @dataclass

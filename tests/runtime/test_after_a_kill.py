@@ -17,8 +17,9 @@ from rtp.runtime.instance import Instance
 from rtp.runtime.postgres import Postgres
 from rtp.runtime.site import open_site
 from rtp.settings import Settings
+from rtp.testing.waiting import eventually
 from tests.runtime.conftest import New
-from tests.runtime.instances import Platform, Way, eventually, ways
+from tests.runtime.instances import Platform, Way, ways
 
 pytestmark = pytest.mark.prove("kills")
 """Each of these starts whole platforms; the plain run has those of test_up_and_down."""

@@ -10,8 +10,9 @@ import pytest
 
 from rtp.runtime import adopt
 from rtp.runtime.ephemeral import PREFIX
+from rtp.testing.waiting import eventually
 from tests.runtime.conftest import New
-from tests.runtime.instances import Platform, eventually
+from tests.runtime.instances import Platform
 
 pytestmark = pytest.mark.prove("kills")
 """Each of these starts whole platforms; the plain run has those of test_up_and_down."""

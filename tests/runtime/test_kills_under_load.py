@@ -17,8 +17,9 @@ import pytest
 
 from rtp.runtime.instance import Instance
 from rtp.settings import Settings
+from rtp.testing.waiting import eventually
 from tests.runtime.conftest import New
-from tests.runtime.instances import Platform, Way, eventually, ways
+from tests.runtime.instances import Platform, Way, ways
 
 PAUSE = 0.05
 PATIENCE = 10.0

@@ -24,7 +24,7 @@ from rtp.runtime.site import exported
 from rtp.runtime.state import Board, ServiceState, Status
 from rtp.runtime.tails import tail
 from rtp.settings import Settings
-from tests.runtime.instances import eventually
+from rtp.testing.waiting import eventually
 
 
 @given(st.lists(st.floats(0, STABLE_SECONDS - 1), min_size=1, max_size=60))

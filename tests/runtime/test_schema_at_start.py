@@ -8,7 +8,8 @@ import psycopg
 from psycopg import sql
 
 from rtp.migrations.schema import known
-from tests.runtime.instances import Platform, database_url, eventually
+from rtp.testing.waiting import eventually
+from tests.runtime.instances import Platform, database_url
 
 
 def test_an_older_schema_is_left_alone_and_the_way_on_is_named(platform: Platform) -> None:

@@ -7,8 +7,9 @@ import os
 import signal
 
 from rtp.runtime import adopt
+from rtp.testing.waiting import eventually
 from tests.runtime.conftest import New
-from tests.runtime.instances import Platform, eventually
+from tests.runtime.instances import Platform
 
 
 def test_up_on_a_running_instance_says_so_and_starts_nothing(shared: Platform) -> None:

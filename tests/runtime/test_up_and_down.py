@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
+from rtp.testing.waiting import eventually
 from tests.runtime.conftest import New
-from tests.runtime.instances import Way, eventually, ways
+from tests.runtime.instances import Way, ways
 
 SERVICES = {"supervisor", "postgres", "valkey", "provider", "preloader", "api", "worker"}
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 from rtp.testing.instance import RunningInstance
+from rtp.testing.kills import kill
+from rtp.testing.waiting import eventually
 
 SLO = """\
 apiVersion: openslo/v1
@@ -47,19 +46,14 @@ def logged(instance: RunningInstance) -> list[dict[str, Any]]:
 
 def settled(instance: RunningInstance, slo: str) -> dict[str, Any]:
     """The judged objective once everything that was logged has reached the history."""
-    deadline = time.monotonic() + 20
-    while True:
+
+    def judged() -> Any:
         done = instance("slo", "report", slo, "--min-events", "1", "-o", "json")
         assert done.returncode in (0, 10), done.stderr
-        judged: dict[str, Any] = json.loads(done.stdout)["objectives"][0]
-        if judged["total"] == len(logged(instance)):
-            return judged
-        assert time.monotonic() < deadline, f"{judged['total']} stored, {len(logged(instance))} logged"
-        time.sleep(0.2)
+        found = json.loads(done.stdout)["objectives"][0]
+        return found if found["total"] == len(logged(instance)) else None
 
-
-def api_pid(instance: RunningInstance) -> int:
-    return next(int(one["pid"]) for one in instance.json("status")["services"] if one["name"].startswith("api"))
+    return dict(eventually("all that was logged is stored", judged))
 
 
 def test_the_figures_equal_a_count_over_the_access_log_also_after_a_kill(
@@ -74,12 +68,8 @@ def test_the_figures_equal_a_count_over_the_access_log_also_after_a_kill(
     lines = logged(instance)
     assert before["good"] == sum(line["status"] < 400 for line in lines) >= 3
     assert before["bad"] >= 1
-    pid = api_pid(instance)
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while instance("status").returncode != 0 or api_pid(instance) == pid:
-        assert time.monotonic() < deadline, "the API did not come back"
-        time.sleep(0.1)
+    kill(instance, "api")
+    eventually("all is well again", lambda: instance("status").returncode == 0)
     instance("users", "show", "slo@example.com")
     after = settled(instance, slo)
     assert after["total"] == before["total"] + 1

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +15,17 @@ from rtp.payments.ports import ProviderCharge
 from rtp.settings import load
 from rtp.testing import webhooks
 from rtp.testing.instance import RunningInstance, running
-
-CATALOG = """
-currency: USD
-products:
-  - key: room
-    name: Room
-    kind: room
-    prices:
-      - {key: room-monthly, amount: "100.00", interval: month}
-"""
-SECONDS = 120.0
-
-
-def eventually(what: str, condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"this did not come true: {what}"
-        time.sleep(0.1)
-    return found
+from rtp.testing.kills import PRICE, kill, pid_of, replaced, stock
+from rtp.testing.waiting import eventually
 
 
 def subscribed(platform: RunningInstance, count: int, card: str = "visa") -> list[str]:
     """Members with a subscription that is asked for, by e-mail."""
-    catalog = platform.folder / "catalog.yaml"
-    catalog.write_text(CATALOG)
-    platform.json("catalog", "apply", str(catalog))
+    stock(platform)
     emails = [f"member-{number}@example.com" for number in range(count)]
     for email in emails:
         platform.json("users", "create", email, "--name", "Member")
-        made = platform("subscriptions", "create", email, "--price", "room-monthly", "--card", card, "--no-wait")
+        made = platform("subscriptions", "create", email, "--price", PRICE, "--card", card, "--no-wait")
         assert made.returncode == 0, made.stderr
     return emails
 
@@ -57,16 +34,6 @@ def received(platform: RunningInstance, *filters: str) -> list[dict[str, Any]]:
     """The received events; an API that is just away has none to show."""
     done = platform("webhooks", "received", "list", "--limit", "200", *filters, "-o", "json")
     return list(json.loads(done.stdout)) if done.returncode == 0 else []
-
-
-def pid_of(platform: RunningInstance, service: str) -> int:
-    services = json.loads(platform("status", "-o", "json").stdout)["services"]
-    return int(next(item["pid"] for item in services if item["name"].startswith(service)) or 0)
-
-
-def kill(platform: RunningInstance, service: str) -> None:
-    pid = eventually(f"{service} runs", lambda: pid_of(platform, service))
-    os.kill(pid, signal.SIGKILL)
 
 
 def told(platform: RunningInstance, count: int) -> list[dict[str, Any]]:
@@ -100,7 +67,7 @@ def test_the_api_killed_around_keeping_an_event_is_told_again_and_each_event_has
     with running(tmp_path, RTP_FAILPOINT=f"{place}:3") as platform:
         first = pid_of(platform, "api")
         emails = subscribed(platform, 7)
-        eventually("the API was killed", lambda: pid_of(platform, "api") not in {first, 0})
+        replaced(platform, "api", first)
         one_effect_each(platform, emails)
 
 
@@ -109,7 +76,7 @@ def test_workers_and_apis_killed_while_events_come_in_lose_none_and_do_none_twic
     with running(tmp_path) as platform:
         emails = subscribed(platform, 5)
         for service in ("worker", "api", "provider"):
-            kill(platform, service)
+            kill(platform, service, wait=False)
         one_effect_each(platform, emails)
 
 

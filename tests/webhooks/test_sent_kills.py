@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,13 +15,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from rtp.kit import signing
 from rtp.testing.instance import RunningInstance, running
+from rtp.testing.kills import kill, pid_of, replaced, send_until_answered
+from rtp.testing.waiting import eventually
 
-SECONDS = 180.0
 EVENTS = 12
 SLOW = 0.3
 """Seconds that the receiver takes: longer than it takes to send what may be on its way together."""
@@ -97,44 +95,17 @@ def receiving() -> Iterator[tuple[Receiver, str]]:
         server.server_close()
 
 
-def eventually(what: str, condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"this did not come true: {what}"
-        time.sleep(0.2)
-    return found
-
-
 def ask(platform: RunningInstance, *words: str) -> Any:
     """What a command prints; None while the API is away."""
     done = platform(*words, "-o", "json")
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def pid_of(platform: RunningInstance, service: str) -> int:
-    services = json.loads(platform("status", "-o", "json").stdout)["services"]
-    return int(next(item["pid"] for item in services if item["name"].startswith(service)) or 0)
-
-
 def happen(platform: RunningInstance, number: int) -> None:
-    """Make a member under a key of its own, until it is answered."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        try:
-            answer = httpx.post(
-                f"{platform.url}/v1/users",
-                json={"email": f"member-{number}@example.com", "name": "Member"},
-                headers={"Authorization": f"Bearer {platform.token}", "Idempotency-Key": f"k{number}"},
-                timeout=10,
-            )
-        except httpx.TransportError:
-            time.sleep(0.1)
-            continue
-        if answer.status_code == 201:
-            return
-        assert answer.json().get("retryable"), answer.text
-        time.sleep(0.1)
-    raise AssertionError(f"member {number} was never made")
+    """Make a member under a key of its own."""
+    body = {"email": f"member-{number}@example.com", "name": "Member"}
+    answer = send_until_answered(platform, "/v1/users", f"k{number}", body)
+    assert answer.status_code == 201, answer.text
 
 
 def noted(platform: RunningInstance) -> list[dict[str, Any]]:
@@ -162,7 +133,7 @@ def test_every_message_arrives_under_one_id_and_is_noted_once_wherever_a_process
         first = pid_of(platform, service)
         with ThreadPoolExecutor(max_workers=EVENTS) as pool:
             list(pool.map(lambda number: happen(platform, number), range(EVENTS)))
-        eventually(f"{service} was killed", lambda: pid_of(platform, service) not in {first, 0})
+        replaced(platform, service, first)
         deliveries = noted(platform)
         events = ask(platform, "events", "list", "--type", "user.created", "--limit", "200")
         waiting = ("jobs", "list", "--state", "waiting", "--queue", "deliveries")
@@ -192,6 +163,6 @@ def test_a_worker_killed_by_hand_while_messages_are_on_their_way_loses_none(tmp_
         with ThreadPoolExecutor(max_workers=EVENTS) as pool:
             list(pool.map(lambda number: happen(platform, number), range(EVENTS)))
         eventually("one is on its way", lambda: receiver.came)
-        os.kill(eventually("the worker runs", lambda: pid_of(platform, "worker")), signal.SIGKILL)
+        kill(platform, "worker", wait=False)
         assert {one["state"] for one in noted(platform)} == {"succeeded"}
         assert len({headers["webhook-id"] for headers, _, _ in receiver.came}) == EVENTS

@@ -41,6 +41,7 @@ from rtp.subscriptions import schemas as subscriptions
 from rtp.subscriptions.schemas import CreateSubscription
 from rtp.testing import filled_disputes, filled_webhooks
 from rtp.testing.instance import RunningInstance, running
+from rtp.testing.waiting import eventually
 from rtp.tokens import schemas as tokens
 from rtp.tokens.schemas import CreateToken
 from rtp.users import schemas as users
@@ -114,7 +115,7 @@ class Filled:
     def method(self) -> str:
         """The id of a card that the provider has taken."""
         made = self.write(payments.ADD_METHOD, AddMethod(card="visa"), user=self.member())
-        eventually(lambda: self.client.read(payments.METHOD, method=made.id).state == "active")
+        eventually("the card is active", lambda: self.client.read(payments.METHOD, method=made.id).state == "active")
         return str(made.id)
 
     def dead_job(self) -> str:
@@ -196,7 +197,7 @@ class Filled:
             [one] = self.client.page(subscriptions.LIST, user=email).items
             return one if one.payment_state == "succeeded" else None
 
-        one = eventually(paid)
+        one = eventually(f"{email} has paid", paid)
         return Subscribed(email, one.id, one.payment_id, one.payment_method_id)
 
 
@@ -223,12 +224,13 @@ def fill(to: Filled, examples: Path) -> None:
     to.write(subscriptions.CREATE, trial)
     paid = to.write(subscriptions.CREATE, CreateSubscription(user=ADA, price=PRICE, card="visa"))
     to.stock(40)
-    eventually(lambda: to.client.read(subscriptions.SHOW, subscription=paid.id).payment_state == "succeeded")
+    what = "the subscription is paid"
+    eventually(what, lambda: to.client.read(subscriptions.SHOW, subscription=paid.id).payment_state == "succeeded")
     refund = to.write(refunds.ISSUE, IssueRefund(reason="duplicate", amount=1000), payment=paid.payment_id)
     to.look_at_the_catalog()
     to.write(cache.WARM, cache.Warm())
     to.platform.json("users", "note", ADA, "Called about the renewal date.")
-    entitlement = eventually(lambda: to.platform.json("entitlements", "list", "--user", ADA))
+    entitlement = eventually("there is an entitlement", lambda: to.platform.json("entitlements", "list", "--user", ADA))
     audit = to.platform.json("audit", "list", "--limit", "1")
     event = to.platform.json("events", "list", "--limit", "1")
     to.ids = {
@@ -261,16 +263,6 @@ def slice_of_examples(examples: Path, to: Path, rows: int = 30) -> None:
 
 def _importable(email: str, name: str, zone: str) -> bool:
     return bool(re.fullmatch(r"[a-z0-9.]+@example\.com", email)) and 0 < len(name) <= 200 and "/" in zone
-
-
-def eventually(holds: Any, seconds: float = SECONDS) -> Any:
-    """What a condition gives once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came to hold")
-        time.sleep(0.05)
-    return found
 
 
 def tables(to: Filled) -> dict[str, int]:

@@ -9,7 +9,8 @@ from rtp.kit import ids
 from rtp.kit.ids import IdSource
 from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import ApplyBulk, CreateBulk
-from rtp.testing.filled import Filled, eventually
+from rtp.testing.filled import Filled
+from rtp.testing.waiting import eventually
 
 _SAGA = """
     INSERT INTO sagas (id, name, definition_version, subject, data, state, direction, page_after, created_by,
@@ -43,7 +44,7 @@ def applied(filled: Filled) -> str:
     """The id of a bulk refund that was carried out."""
     bulk = plan(filled)
     filled.write(schemas.APPLY, ApplyBulk(), bulk=bulk)
-    eventually(lambda: filled.client.read(schemas.SHOW, bulk=bulk).state == "succeeded")
+    eventually("the bulk is carried out", lambda: filled.client.read(schemas.SHOW, bulk=bulk).state == "succeeded")
     return bulk
 
 

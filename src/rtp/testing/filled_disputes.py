@@ -15,6 +15,7 @@ from rtp.reconciliation import schemas as reconciliation
 from rtp.reconciliation.schemas import Difference, Facts, RunReconcile
 from rtp.sandbox import schemas as sandbox
 from rtp.sandbox.schemas import OpenDispute
+from rtp.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from rtp.testing.filled import Filled
@@ -28,11 +29,9 @@ VALUES (uuidv7(), 'sandbox', 'refund', %(name)s, %(digest)s, %(difference)s, 'lo
 
 def dispute(to: Filled) -> str:
     """The id of a dispute that nobody has answered."""
-    from rtp.testing.filled import eventually
-
     payment = to.subscribed().payment
     to.write(sandbox.DISPUTE, OpenDispute(), payment=payment)
-    [found] = eventually(lambda: to.client.page(disputes.LIST, payment=payment).items)
+    [found] = eventually("the dispute is known", lambda: to.client.page(disputes.LIST, payment=payment).items)
     return str(found.id)
 
 

@@ -12,7 +12,8 @@ from rtp.staff import schemas as staff
 from rtp.staff.schemas import CreateStaff
 from rtp.subscriptions import schemas as subscriptions
 from rtp.subscriptions.schemas import CreateSubscription
-from rtp.testing.filled import PRICE, Filled, eventually
+from rtp.testing.filled import PRICE, Filled
+from rtp.testing.waiting import eventually
 from rtp.tokens import schemas as tokens
 from rtp.tokens.schemas import CreateToken
 
@@ -35,7 +36,7 @@ def failed(filled: Filled) -> str:
     """The id of a refund that the provider turned down."""
     payment = _paid(filled, PRICE, card="refunds-fail")
     made = filled.write(schemas.ISSUE, IssueRefund(reason="goodwill", amount=500), payment=payment)
-    eventually(lambda: filled.client.read(schemas.SHOW, refund=made.id).state == "failed")
+    eventually("the refund has failed", lambda: filled.client.read(schemas.SHOW, refund=made.id).state == "failed")
     return str(made.id)
 
 
@@ -43,5 +44,6 @@ def _paid(filled: Filled, price: str, card: str = "visa") -> str:
     """The id of a new member's captured payment."""
     body = CreateSubscription(user=filled.member(), price=price, card=card)
     made = filled.write(subscriptions.CREATE, body)
-    eventually(lambda: filled.client.read(subscriptions.SHOW, subscription=made.id).payment_state == "succeeded")
+    show = subscriptions.SHOW
+    eventually("it is paid", lambda: filled.client.read(show, subscription=made.id).payment_state == "succeeded")
     return str(made.payment_id)

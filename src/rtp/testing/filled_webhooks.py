@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtp.testing.waiting import eventually
 from rtp.webhooks import schemas
 from rtp.webhooks.schemas import CreateEndpoint
 
@@ -25,15 +26,13 @@ def endpoint(to: Filled, *, disabled: bool = False) -> str:
 
 def delivery(to: Filled, endpoint: str) -> str:
     """The id of a delivery that was tried."""
-    from rtp.testing.filled import eventually
-
     to.write(schemas.ENDPOINTS_TEST, endpoint=endpoint)
 
     def tried() -> str:
         found = to.client.page(schemas.DELIVERIES_LIST, endpoint=endpoint).items
         return found[0].id if found and found[0].attempts else ""
 
-    return str(eventually(tried))
+    return str(eventually("the delivery is tried", tried))
 
 
 def sent_event(to: Filled) -> str:
