@@ -64,6 +64,36 @@ async def test_a_refund_that_still_waits_to_be_sent_when_a_dispute_comes_is_neve
     await desk.books_hold()
 
 
+class Trusting(Forgetful):
+    """A provider that returns money of a charge whose dispute was lost, and leaves the cap to us."""
+
+    async def refund(self, key: str, charge_ref: str, amount: Money, reason: str) -> ProviderRefund:
+        return ProviderRefund(
+            ref=f"re_{key}", key=key, charge_ref=charge_ref, amount=amount, reason=reason, state="succeeded",
+            created_at=self.book.clock.now(),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "disputed, state", [(10_000, "canceled"), (6_001, "canceled"), (6_000, "succeeded")], ids=["all", "a cent", "rest"]
+)
+async def test_a_refund_that_still_waits_to_be_sent_when_a_dispute_is_lost_is_never_sent_beyond_what_is_left(
+    desk: Objections, disputed: int, state: str
+) -> None:
+    payment = await desk.pay((8_000, 2_000))
+    refund = await desk.refunded(payment, amount=4_000)
+    made = desk.provider.open_dispute(payment.id, amount=Money(disputed, "USD"))
+    desk.provider.book.accept_dispute("give-in", made.ref)
+    await desk.tell()
+    await money.run_jobs(desk.frames, desk.provider, received_jobs.JOBS)
+    assert ((await desk.show(refund["id"]))["state"], (await desk.payment(payment))["disputed"]) == ("created", False)
+    desk.provider.__class__ = Trusting
+    await desk.work()
+    assert (await desk.show(refund["id"]))["state"] == state
+    assert (await desk.payment(payment))["refunded"]["amount"] == (4_000 if state == "succeeded" else 0)
+    await desk.books_hold()
+
+
 @pytest.mark.prove("races")
 async def test_twenty_events_of_one_dispute_at_once_open_it_once(desk: Objections) -> None:
     import msgspec

@@ -80,7 +80,7 @@ async def _settle(frame: Frame, found: Difference, told: ProviderRefund) -> str:
     assert found.ours is not None
     if found.ours.state == "succeeded":
         return (await settling.come_back(frame, found.name, told)).state
-    await settling.submit(frame, found.key)
+    await settling.submit(frame, found.key, known=True)
     return (await settling.settle(frame, found.key, told)).state
 
 

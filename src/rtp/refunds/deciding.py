@@ -28,12 +28,11 @@ async def approve(frame: Frame, key: str, decision: Decision) -> Refund:
     """
     before = await service.find(frame, key, lock=True)
     policy.moved(before.id, before.state, "approve")
-    await _refuse_approver(frame, before)
-    if before.expires_at is not None and before.expires_at <= frame.now:
-        raise ApprovalExpired(key=before.id, until=f"{before.expires_at:%Y-%m-%d %H:%M} UTC", payment=before.payment_id)
+    await refuse_approver(frame, before)
+    refuse_late(frame, before)
     payment = await payments.lock(frame, before.payment_id)
     service.refuse(payment)
-    await _refuse_lost(frame, payment, before)
+    await refuse_lost(frame, payment, before)
     after = await settling.move(
         frame, before, "approve", reason=decision.note, approved_by=frame.principal.id, decided_at=frame.now
     )
@@ -92,15 +91,30 @@ async def _anew(frame: Frame, first: Refund) -> Refund:
     return await service.issue(frame, first.payment_id, request, retry_of=service.id_of(first.id))
 
 
-async def _refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:
-    """It held its amount while it waited, but what was lost to a dispute meanwhile is not there any more."""
-    over = payment.refunded + await payments.lost(frame, payment) - payment.captured
-    if over.amount > 0:
+async def refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:
+    """It held its amount while it waited, but what was lost to a dispute meanwhile is not there any more.
+
+    Raises: RefundLostToDispute.
+    """
+    if over := await settling.gone(frame, payment):
         left = max(Money.zero(over.currency), refund.amount - over)
         raise RefundLostToDispute(key=refund.id, asked=refund.amount, left=left, payment=payment.id)
 
 
-async def _refuse_approver(frame: Frame, refund: Refund) -> None:
+def refuse_late(frame: Frame, refund: Refund) -> None:
+    """Refuse to approve after the policy's days, though nothing has ended it yet.
+
+    Raises: ApprovalExpired.
+    """
+    if refund.expires_at is not None and refund.expires_at <= frame.now:
+        raise ApprovalExpired(key=refund.id, until=f"{refund.expires_at:%Y-%m-%d %H:%M} UTC", payment=refund.payment_id)
+
+
+async def refuse_approver(frame: Frame, refund: Refund) -> None:
+    """Refuse the frame's principal as the second person of a refund.
+
+    Raises: ApprovedByIssuer, what `second_person.hold` raises, OwnAccount.
+    """
     if frame.principal.id == refund.issued_by:
         raise ApprovedByIssuer(key=refund.id)
     holds = await desks.current(frame)

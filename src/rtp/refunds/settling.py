@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from rtp.db.frame import Frame
 from rtp.kit import ids
+from rtp.kit.money import Money
 from rtp.ledger import movements
 from rtp.payments import service as payments
 from rtp.payments.ports import ProviderRefund
+from rtp.payments.schemas import Payment
 from rtp.refunds import policy, repository
 from rtp.refunds.schemas import Refund
 from rtp.refunds.service import find, id_of
@@ -17,19 +19,29 @@ _PAST = {
 }  # fmt: skip
 
 
-async def submit(frame: Frame, key: str) -> Refund | None:
+async def submit(frame: Frame, key: str, *, known: bool = False) -> Refund | None:
     """Note that the provider is about to be asked; None when there is nothing left to ask.
 
-    A dispute that came while the refund waited ends it: the card's bank took the money, so both would return it.
+    A dispute that came while the refund waited ends it, open or lost: the card's bank took the money, so both would
+    return it. What the provider is `known` to have made was sent, whatever came since.
     """
     refund = await find(frame, key, lock=True)
     if refund.state != "created":
         return refund if refund.state == "submitted" else None
-    if not (await payments.find(frame, refund.payment_id)).disputed:
+    payment = await payments.find(frame, refund.payment_id)
+    if known or not (payment.disputed or await gone(frame, payment)):
         return await move(frame, refund, "submit")
     after = await move(frame, refund, "cancel", failure_reason="charge_disputed", settled_at=frame.now)
     await release(frame, after)
     return None
+
+
+async def gone(frame: Frame, payment: Payment) -> Money:
+    """What lost disputes took of a payment though refunds hold it."""
+    nothing = Money.zero(payment.captured.currency)
+    if payment.refundable:
+        return nothing
+    return max(nothing, payment.refunded + await payments.lost(frame, payment) - payment.captured)
 
 
 async def settle(frame: Frame, key: str, outcome: ProviderRefund) -> Refund:
