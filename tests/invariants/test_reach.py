@@ -13,7 +13,7 @@ from rtp.invariants.schemas import Finding
 from rtp.kit.clock import FixedClock
 from rtp.ledger import rules
 from rtp.meta import checks
-from tests.invariants.test_invariants import Shop, shop, told
+from tests.invariants.shop import Shop, shop, told
 
 __all__ = ["shop"]
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ from rtp.kit import trace
 from rtp.kit.money import Money
 from rtp.reconciliation import jobs, policy
 from rtp.settings import Settings
-from tests.invariants.test_invariants import Shop, line, shop
+from tests.invariants.shop import Shop, line, shop
 
 __all__ = ["shop"]
 TICK = timedelta(microseconds=1)

@@ -319,7 +319,7 @@ MUTANTS: list[Mutant] = [
         file="src/rtp/invariants/rules.py",
         old="(s.id IS NULL OR s.status NOT IN ('trialing', 'active', 'past_due'))",
         new="false",
-        test="tests/invariants/test_invariants.py::test_a_planted_break_is_found",
+        test="tests/invariants/test_breaks.py::test_a_planted_break_is_found[access by a subscription that ended]",
     ),
     Mutant(
         name="a-reused-key-is-not-compared",

@@ -22,7 +22,7 @@ from rtp.reconciliation.schemas import Difference, Look
 from rtp.subscriptions import service as subscriptions
 from rtp.subscriptions.schemas import CancelSubscription, Subscription
 from rtp.users import service as users
-from tests.invariants.test_invariants import Shop, shop
+from tests.invariants.shop import Shop, shop
 
 __all__ = ["shop"]
 PRICE = Money(10_000, "USD")
