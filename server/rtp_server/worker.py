@@ -28,6 +28,7 @@ from rtp.migrations import schema
 from rtp.payments import provider as providers
 from rtp.payments import service as payments
 from rtp.payments.guarded import GuardedProvider
+from rtp.runtime.instance import Instance
 from rtp.settings import Settings
 from rtp.webhooks import deliveries
 from rtp.webhooks.sending import Sender
@@ -73,8 +74,10 @@ class Retry(procrastinate.BaseRetryStrategy):
 def build_app(
     settings: Settings, frames: Frames, services: dict[str, Any], specs: Sequence[JobSpec]
 ) -> procrastinate.App:
-    """A procrastinate application with every kind of job."""
-    connector = Connector(conninfo=conninfo_of(settings.database_url), min_size=1, max_size=8)
+    """A procrastinate application with every kind of job, whose workers are noted as those of the instance."""
+    connector = Connector(
+        conninfo=conninfo_of(settings.database_url), min_size=1, max_size=8, instance=Instance(settings)
+    )
     app = procrastinate.App(connector=connector)
     for spec in specs:
         task = app.task(name=spec.name, queue=spec.queue, retry=Retry(spec.backoff), pass_context=True)(

@@ -132,18 +132,56 @@ async def test_purge_deletes_only_what_ended_long_enough_ago(
     assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 0})).json() == {"deleted": 2}
 
 
-async def test_doctor_tells_of_a_worker_that_gives_no_sign_of_life(api: httpx.AsyncClient, writing: OpenFrame) -> None:
-    async def worker() -> str:
-        checks = (await api.get("/v1/doctor")).json()["checks"]
-        return str(next(check["state"] for check in checks if check["name"] == "worker"))
+async def told_of_the_worker(api: httpx.AsyncClient) -> tuple[str, str, int]:
+    checks = (await api.get("/v1/doctor")).json()["checks"]
+    found = next(check for check in checks if check["name"] == "worker")
+    return found["state"], found["detail"], (await api.get("/health/worker")).status_code
 
-    assert await worker() == "failed"
-    async with writing() as frame:
-        await frame.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
-    assert await worker() == "ok"
-    async with writing() as frame:
-        await frame.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
-    assert await worker() == "failed"
+
+async def heard(api: httpx.AsyncClient, working: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(60):
+        while (await told_of_the_worker(api))[2] == 503:
+            assert not working.done(), working.exception()
+            await asyncio.sleep(0.01)
+
+
+async def test_doctor_tells_of_a_worker_that_gives_no_sign_of_life_whoever_else_works_on_the_same_database(
+    settings: Settings, frames: Frames, api: httpx.AsyncClient, writing: OpenFrame
+) -> None:
+    nobody, others = "none of this instance is registered", "another instance's works on the same database"
+    assert await told_of_the_worker(api) == ("failed", nobody, 503)
+    async with drained(settings, frames) as app:
+        working = asyncio.create_task(
+            app.run_worker_async(install_signal_handlers=False, update_heartbeat_interval=3600)
+        )
+        await heard(api, working)
+        assert (await told_of_the_worker(api))[0] == "ok"
+        async with writing() as frame:
+            await frame.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+        state, detail, status = await told_of_the_worker(api)
+        assert (state, detail.startswith("its last sign of life is"), status) == ("failed", True, 503)
+        async with writing() as frame:
+            await frame.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+        state, detail, status = await told_of_the_worker(api)
+        assert (state, detail.partition("; ")[2], status) == ("failed", others, 503)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    assert await told_of_the_worker(api) == ("failed", f"{nobody}; {others}", 503)
+
+
+async def test_a_worker_that_was_taken_for_dead_is_heard_again_though_it_has_nothing_to_do(
+    settings: Settings, frames: Frames, api: httpx.AsyncClient, writing: OpenFrame
+) -> None:
+    async with drained(settings, frames) as app:
+        working = asyncio.create_task(
+            app.run_worker_async(install_signal_handlers=False, update_heartbeat_interval=0.05)
+        )
+        for _ in range(2):
+            await heard(api, working)
+            async with writing() as frame:
+                await frame.execute(text("DELETE FROM procrastinate_workers"))
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def end_the_acknowledgement(database: Cloned, locked: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from rtp.payments import service as payments
 from rtp.payments.errors import ProviderNotKnown, ProviderUnavailable
 from rtp.permissions import WORKER
 from rtp.refunds import service as refunds
+from rtp.runtime.instance import Instance
 from rtp.sagas import service as sagas
 from rtp.subscriptions import service as subscriptions
 from rtp_server.edge import metrics
@@ -59,7 +60,7 @@ async def doctor(state: State) -> Doctor:
     """Check what the server depends on."""
     reading = state.frames.reading(operation=schemas.DOCTOR.id, principal=WORKER, trace=trace.start())
     async with reading as frame:
-        found = await checks.all_checks(frame)
+        found = await checks.all_checks(frame, Instance(state.settings).workers())
     return Doctor(checks=[*found, *state.additions.checks()])
 
 
@@ -108,11 +109,11 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Health]:
     responses={503: ResponseSpec(Health, description="Silent.", generate_examples=False)},
 )
 async def worker(request: Request[Any, Any, Any]) -> Response[Health]:
-    """A worker gave a sign of life a moment ago, as the database has it."""
+    """This instance's worker gave a sign of life a moment ago, as the database has it."""
     state: State = request.app.state.rtp
     try:
         async with state.frames.reading(operation="health.worker", principal=WORKER, trace=trace.start()) as frame:
-            heard = await checks.hears_a_worker(frame)
+            heard = await checks.hears(frame, Instance(state.settings).workers())
     except RtpError:
         heard = False
     return Response(Health("working" if heard else "silent"), status_code=200 if heard else 503)

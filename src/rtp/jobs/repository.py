@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Text, cast, func, select, text
@@ -175,13 +176,19 @@ async def oldest_waiting_seconds(frame: Frame) -> float:
     return float(row.seconds) if row is not None else 0.0
 
 
-_HEARTBEAT = text("SELECT extract(epoch FROM now() - max(last_heartbeat))::float AS age FROM procrastinate_workers")
+_HEARTBEAT = text(
+    """
+    SELECT extract(epoch FROM now() - max(last_heartbeat) FILTER (WHERE own))::float AS own,
+        extract(epoch FROM now() - max(last_heartbeat) FILTER (WHERE NOT own))::float AS others
+    FROM (SELECT last_heartbeat, id = ANY (CAST(:workers AS bigint[])) AS own FROM procrastinate_workers) AS w
+    """
+)
 
 
-async def heartbeat_age_seconds(frame: Frame) -> float | None:
-    """How old the newest sign of life of any worker is; None when none is registered."""
-    row = await frame.first(_HEARTBEAT)
-    return None if row is None or row.age is None else float(row.age)
+async def heartbeat_ages(frame: Frame, workers: Sequence[int]) -> tuple[float | None, float | None]:
+    """How many seconds old the newest sign of life of these workers is, and that of all others; None of none."""
+    row = await frame.first(_HEARTBEAT, {"workers": list(workers)})
+    return (None, None) if row is None else (row.own, row.others)
 
 
 _RESCUE = text(

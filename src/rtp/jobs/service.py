@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.jobs import repository
@@ -30,9 +32,9 @@ async def oldest_waiting_seconds(frame: Frame) -> float:
     return await repository.oldest_waiting_seconds(frame)
 
 
-async def heartbeat_age_seconds(frame: Frame) -> float | None:
-    """How old the newest sign of life of any worker is; None when none is registered."""
-    return await repository.heartbeat_age_seconds(frame)
+async def heartbeat_ages(frame: Frame, workers: Sequence[int]) -> tuple[float | None, float | None]:
+    """How many seconds old the newest sign of life of these workers is, and that of all others; None of none."""
+    return await repository.heartbeat_ages(frame, workers)
 
 
 async def dead_about(frame: Frame, payment: str) -> str:

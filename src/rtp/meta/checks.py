@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 
 from rtp.breakers import service as breakers
@@ -35,15 +37,15 @@ _PROTECTED = text(
 )
 
 
-async def all_checks(frame: Frame) -> list[Check]:
-    """Every check, in the order an operator reads them."""
+async def all_checks(frame: Frame, workers: Sequence[int] = ()) -> list[Check]:
+    """Every check, in the order an operator reads them; the workers are those of the instance that asks."""
     schema = await _migrations(frame)
     if schema.state != "ok":
         return [schema]  # the others may ask for tables that are not there yet
     return [
         schema,
         await _append_only(frame),
-        await _worker(frame),
+        await _worker(frame, workers),
         await _queue(frame),
         await _dead_letters(frame),
         await _event_lag(frame),
@@ -77,17 +79,19 @@ async def _append_only(frame: Frame) -> Check:
     )
 
 
-async def hears_a_worker(frame: Frame) -> bool:
-    """Whether any worker gave a sign of life a moment ago."""
-    age = await jobs.heartbeat_age_seconds(frame)
+async def hears(frame: Frame, workers: Sequence[int]) -> bool:
+    """Whether one of these workers gave a sign of life a moment ago."""
+    age, _ = await jobs.heartbeat_ages(frame, workers)
     return age is not None and age < SILENT_SECONDS
 
 
-async def _worker(frame: Frame) -> Check:
-    age = await jobs.heartbeat_age_seconds(frame)
+async def _worker(frame: Frame, workers: Sequence[int]) -> Check:
+    age, others = await jobs.heartbeat_ages(frame, workers)
     if age is not None and age < SILENT_SECONDS:
         return Check(name="worker", state="ok", detail=f"its last sign of life is {age:.0f} s old")
-    detail = "no worker is registered" if age is None else f"the last sign of life of a worker is {age:.0f} s old"
+    detail = "none of this instance is registered" if age is None else f"its last sign of life is {age:.0f} s old"
+    if others is not None and others < SILENT_SECONDS:
+        detail += "; another instance's works on the same database"
     return Check(name="worker", state="failed", detail=detail, fix="rtp status")
 
 

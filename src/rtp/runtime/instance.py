@@ -65,6 +65,7 @@ class Instance:
         self.state_file = self.run / "state.json"
         self.lock_file = self.run / "supervisor.lock"
         self.metrics = self.run / "metrics"
+        self.workers_file = self.run / "workers.json"
 
     @property
     def socket_folder(self) -> Path:
@@ -143,6 +144,19 @@ class Instance:
             return msgspec.json.decode(self.secrets_file.read_bytes(), type=Secrets)
         except (OSError, msgspec.DecodeError) as error:
             raise errors.InstanceDamaged(path=self.secrets_file, why=error) from error
+
+    def workers(self) -> list[int]:
+        """What the queue calls the workers that were started here last; none where there were none."""
+        try:
+            return msgspec.json.decode(self.workers_file.read_bytes(), type=list[int])
+        except (OSError, msgspec.DecodeError):
+            return []
+
+    def note_workers(self, numbers: list[int]) -> None:
+        """Keep what the queue calls the workers started here: others may work on the same database."""
+        for folder in (self.home, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.workers_file, msgspec.json.encode(numbers))
 
     def token(self) -> str:
         """The local owner's API token, empty where there is no instance."""
