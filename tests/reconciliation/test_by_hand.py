@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 from rtp.db.frames import Frames
 from rtp.invariants import service as invariants
 from rtp.kit import trace
-from rtp.kit.clock import FixedClock
 from rtp.kit.money import Money
 from rtp.payments.ports import ProviderRefund
 from rtp.payments.schemas import Payment
@@ -28,7 +26,6 @@ from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import webhooks
 from tests.disputes.objections import Objections
-from tests.refunds.desk import Forgetful
 
 ABOUT: dict[str, Any] = {"operation": "tests.look", "principal": LOCAL_OWNER}
 
@@ -78,10 +75,8 @@ class Counter(Objections):
 
 @pytest.fixture
 async def counter(api: httpx.AsyncClient, app: Any, frames: Frames) -> AsyncIterator[Counter]:
-    clock = FixedClock(datetime.now(UTC))
-    frames.clock = app.state.frames.clock = clock
-    async with AsyncExitStack() as stack:
-        yield Counter(api=api, frames=frames, clock=clock, provider=Forgetful(clock), open=stack, app=app)
+    async with Counter.opened(api, app, frames) as opened:
+        yield opened
 
 
 async def test_it_is_proposed_and_taken_in_and_nothing_stays_red(counter: Counter) -> None:

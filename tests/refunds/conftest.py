@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +10,18 @@ import httpx
 import pytest
 
 from rtp.db.frames import Frames
-from rtp.kit.clock import FixedClock
 from rtp.payments.http_provider import HttpProvider
 from rtp.settings import Settings
 from rtp.testing.provider import Sandbox
 from rtp.testing.provider import running as sandbox_running
-from tests.refunds.desk import Desk, Forgetful
+from tests.refunds.desk import Desk
 from tests.refunds.workers import Workers
 
 
 @pytest.fixture
 async def desk(api: httpx.AsyncClient, app: Any, frames: Frames) -> AsyncIterator[Desk]:
-    """A desk whose clock stands at the beginning of the test: tokens end by the database's own."""
-    clock = FixedClock(datetime.now(UTC))
-    frames.clock = app.state.frames.clock = clock
-    async with AsyncExitStack() as stack:
-        yield Desk(api=api, frames=frames, clock=clock, provider=Forgetful(clock), open=stack, app=app)
+    async with Desk.opened(api, app, frames) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -85,6 +86,15 @@ class Desk:
     app: Any
     second: httpx.AsyncClient | None = None
     _keys: Any = field(default_factory=lambda: count(1))
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, api: httpx.AsyncClient, app: Any, frames: Frames) -> AsyncIterator[Self]:
+        """A desk whose clock stands at the beginning of the test: tokens end by the database's own."""
+        clock = FixedClock(datetime.now(UTC))
+        frames.clock = app.state.frames.clock = clock
+        async with AsyncExitStack() as stack:
+            yield cls(api=api, frames=frames, clock=clock, provider=Forgetful(clock), open=stack, app=app)
 
     def member(self) -> str:
         """An e-mail that no member has."""

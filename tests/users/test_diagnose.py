@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,7 +13,6 @@ from msgspec import structs
 
 from rtp.db.frames import Frames
 from rtp.kit import trace
-from rtp.kit.clock import FixedClock
 from rtp.payments.fakes import FakeProvider
 from rtp.permissions import LOCAL_OWNER
 from rtp.sandbox.schemas import Control
@@ -35,10 +33,8 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def desk(api: httpx.AsyncClient, app: Any, frames: Frames) -> AsyncIterator[Objections]:
-    clock = FixedClock(datetime.now(UTC))
-    frames.clock = app.state.frames.clock = clock
-    async with AsyncExitStack() as stack:
-        yield Objections(api=api, frames=frames, clock=clock, provider=Forgetful(clock), open=stack, app=app)
+    async with Objections.opened(api, app, frames) as opened:
+        yield opened
 
 
 async def diagnosis(desk: Objections, provider: FakeProvider | None = None) -> Diagnosis:
