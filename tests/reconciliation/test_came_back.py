@@ -16,7 +16,7 @@ from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
 from rtp.permissions import LOCAL_OWNER
 from rtp.reconciliation import jobs, mending, policy, service
-from rtp.reconciliation.schemas import RunLine
+from rtp.reconciliation.schemas import Run, RunLine
 from rtp.refunds import adopting, settling
 from rtp.refunds import service as refunds
 from rtp.settings import Settings
@@ -110,12 +110,12 @@ async def test_weeks_later_it_is_found_within_a_week_and_every_night_until_it_is
 NOW = datetime(2026, 3, 2, 4, 17, tzinfo=UTC)
 
 
-def run(days_ago: float, span: int, *, left_open: int = 0, kind: Any = "look") -> RunLine:
+def run(days_ago: float, span: int, *, left_open: int = 0, kind: Any = "look", provider: str = "sandbox") -> Run:
     at = NOW - timedelta(days=days_ago)
-    return RunLine(
-        id="rec_1", kind=kind, state="differs" if left_open else "equal", provider="sandbox",
+    return Run(
+        id="rec_1", kind=kind, state="differs" if left_open else "equal", provider=provider,
         since=at - timedelta(days=span), until=at, charges=0, refunds=0, disputes=0, found=0, left_open=left_open,
-        set_aside=0, started_by="system", created_at=at,
+        set_aside=0, started_by="system", created_at=at, differences=[],
     )  # fmt: skip
 
 
@@ -130,8 +130,12 @@ def run(days_ago: float, span: int, *, left_open: int = 0, kind: Any = "look") -
         ([run(1, 90, kind="mend")], 90),
         ([run(1, 200, left_open=1)], 201),
         ([run(1, 7, left_open=1), run(2, 90)], 8),
-        ([run(1, 7), run(2, 90, left_open=1)], 7),
+        ([run(1, 7), run(2, 90, left_open=1)], 92),
+        ([run(0.1, 1, kind="mend"), run(1, 8, left_open=1), run(2, 90)], 9),
+        ([run(1, 90), run(2, 88, left_open=1)], 7),
+        ([run(1, 7), run(2, 30, left_open=1, provider="other"), run(3, 90)], 7),
+        ([run(-1, 90)], 90),
     ],
 )
-def test_it_compares_a_week_and_once_a_week_ninety_days_and_what_was_left_open(runs: list[RunLine], days: int) -> None:
+def test_it_compares_a_week_and_once_a_week_ninety_days_and_what_was_left_open(runs: list[Run], days: int) -> None:
     assert NOW - policy.reach(NOW, runs) == timedelta(days=days)

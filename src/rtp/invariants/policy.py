@@ -52,13 +52,17 @@ def reach(state: str, checked_at: datetime, whole_at: datetime | None, now: date
 
 
 class Ours(Struct, frozen=True, kw_only=True):
-    """A payment or refund as we have it: `amount` is what was captured or is to go back."""
+    """A payment or refund as we have it: `amount` is what was captured or is to go back.
+
+    What was made at the provider and `taken_in` may be much older there than here.
+    """
 
     key: str
     state: str
     amount: Money
     created_at: datetime
     settled_at: datetime | None
+    taken_in: bool = False
 
     def quiet_since(self, instant: datetime) -> bool:
         """Whether nothing has happened to it since an instant."""
@@ -108,7 +112,7 @@ def compare(
         if not mine.quiet_since(until):
             continue
         if (other := known.get(key)) is None:
-            if mine.state == "succeeded" and mine.created_at >= since + LEEWAY:
+            if mine.state == "succeeded" and mine.created_at >= since + LEEWAY and not mine.taken_in:
                 found.append(Difference(key=key, what="the provider does not have it"))
         elif (what := _differs(mine, other)) and other.created_at < until:
             found.append(Difference(key=key, what=what))

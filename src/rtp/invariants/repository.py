@@ -96,6 +96,7 @@ def _to_ours(prefix: str, row: Row[Any]) -> Ours:
         amount=Money(row.amount, row.currency),
         created_at=row.created_at,
         settled_at=row.settled_at,
+        taken_in=row.provider_key is not None,
     )
 
 

@@ -126,16 +126,18 @@ async def _unasked(frame: Frame) -> Finding:
 
 
 async def _reconciled(frame: Frame) -> Finding:
-    """What the last comparison of both whole records left open; it is made each night."""
-    run = await reconciliation.last(frame)
+    """What comparisons of both whole records have left open; one is made each night."""
+    if (left := await reconciliation.left_open(frame)) is not None:
+        run_id, count = left
+        return policy.finding(RECONCILED, [run_id], count=count, held="", fix=f"rtp reconcile show {run_id}")
+    run = await reconciliation.compared(frame)
     if run is None:
         return policy.finding(RECONCILED, [], held="both records are compared each night; not yet", fix="")
-    if not run.left_open and run.created_at < frame.now - reconciliation.LATEST:
+    if run.created_at < frame.now - reconciliation.LATEST:
         what = f"not compared since {run.created_at:%Y-%m-%d %H:%M} UTC"
         return Finding(name=RECONCILED, state="warning", count=0, detail=what, examples=[], fix="rtp reconcile run")
     held = f"charges {run.charges}, refunds {run.refunds}, disputes {run.disputes}: equal here and there"
-    command = f"rtp reconcile show {run.id}"
-    return policy.finding(RECONCILED, [run.id] if run.left_open else [], count=run.left_open, held=held, fix=command)
+    return policy.finding(RECONCILED, [], held=held, fix="")
 
 
 async def _consumers(frame: Frame) -> Finding:

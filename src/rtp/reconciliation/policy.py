@@ -15,7 +15,7 @@ from rtp.disputes.schemas import DisputeState
 from rtp.disputes.service import judge as judge_dispute
 from rtp.kit import canonical
 from rtp.kit.money import Money
-from rtp.reconciliation.schemas import Difference, Facts, Fix, Kind, Noun, RunLine
+from rtp.reconciliation.schemas import Difference, Facts, Fix, Kind, Noun, Outcome, Run
 
 LEEWAY = timedelta(minutes=10)
 """What happened within it is not judged: the other side may not have heard of it yet."""
@@ -28,6 +28,8 @@ NEAR, FAR = timedelta(days=7), timedelta(days=90)
 member's bank sends back, or a dispute."""
 CHARGE_OPEN = frozenset({"created", "submitted", "unknown"})
 REFUND_OPEN = frozenset({"created", "submitted", "unknown", "pending"})
+LEFT: frozenset[Outcome] = frozenset({"open", "refused"})
+"""What a run says of a difference that is still there."""
 REFUND_ENDED = frozenset({"failed", "canceled", "rejected", "expired"})
 
 
@@ -82,15 +84,47 @@ def quiet(ours: Ours | None, theirs: Theirs | None, until: datetime) -> bool:
     return theirs is None or theirs.created_at < until
 
 
-def reach(now: datetime, runs: Sequence[RunLine]) -> datetime:
+class Rest(Struct, frozen=True, kw_only=True):
+    """What a run left open, and how much of that is still to be looked at or mended."""
+
+    run: Run
+    count: int
+
+
+def rest(runs: Sequence[Run]) -> Rest | None:
+    """What is left of differences that were found, by the last runs with one provider, newest first.
+
+    A later run tells only of what lies in its span, so one of an hour heals nothing that is a week old.
+    """
+    since: datetime | None = None
+    mended: set[tuple[Noun, str]] = set()
+    for run in runs:
+        if run.provider != runs[0].provider or (since is not None and since <= run.since):
+            continue
+        left = [one for one in run.differences if one.outcome in LEFT]
+        count = run.left_open - sum((one.noun, one.name) in mended for one in left)
+        if count > 0:
+            return Rest(run=run, count=count)
+        mended |= {(one.noun, one.name) for one in run.differences if one.outcome not in LEFT}
+        since = run.since
+    return None
+
+
+def whole(runs: Sequence[Run]) -> Run | None:
+    """The last run that compared at least what the job compares each night."""
+    return next((run for run in runs if run.created_at - run.since >= NEAR), None)
+
+
+def reach(now: datetime, runs: Sequence[Run]) -> datetime:
     """From when on the job compares, by the last runs, newest first.
 
-    What the last run left open is looked at again until it is mended, however old it is.
+    What a run left open is looked at again until it is mended, however old it is.
     """
     far = [run for run in runs if run.kind == "look" and run.created_at - run.since >= FAR]
-    due = not any(run.created_at > now - NEAR + SLACK for run in far)
+    due = not any(now - NEAR + SLACK < run.created_at <= now for run in far)
     since = now - (FAR if due else NEAR)
-    return min(since, runs[0].since) if runs and runs[0].left_open else since
+    left = rest(runs)
+    return since if left is None else min(since, left.run.since)
 
 
 def fits(left: Money | None, amount: Money) -> bool:

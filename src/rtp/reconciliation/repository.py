@@ -41,6 +41,8 @@ _COLUMNS: dict[Noun, str] = {
     """,
 }
 _ALIAS: dict[Noun, str] = {"charge": "p", "refund": "r", "dispute": "d"}
+_MADE: dict[Noun, str] = {"charge": "p.created_at", "refund": "r.created_at", "dispute": "d.opened_at"}
+"""When it was made as the provider's list counts it: a dispute may be heard of here long after it was opened there."""
 _BUSY = text(
     """
     SELECT args ->> :argument AS name FROM procrastinate_jobs
@@ -78,9 +80,9 @@ async def after(
     frame: Frame, noun: Noun, provider: str, *, since: datetime, until: datetime, after: str, limit: int
 ) -> list[Ours]:
     """The next of ours, by id, that were made in a span."""
-    alias = _ALIAS[noun]
+    alias, made = _ALIAS[noun], _MADE[noun]
     query = f"""
-        {_COLUMNS[noun]} AND {alias}.created_at >= :since AND {alias}.created_at < :until AND {alias}.id > :after
+        {_COLUMNS[noun]} AND {made} >= :since AND {made} < :until AND {alias}.id > :after
         ORDER BY {alias}.id LIMIT :limit
     """
     last = ids.parse(PREFIX[noun], after) if after else UUID(int=0)
@@ -205,10 +207,10 @@ async def find(frame: Frame, run_id: UUID) -> Run | None:
     return None if row is None else _to_run(row)
 
 
-async def newest(frame: Frame, count: int = 1) -> list[RunLine]:
+async def newest(frame: Frame, count: int = 1) -> list[Run]:
     """The last runs of any kind, newest first."""
     query = select(runs).order_by(runs.c.id.desc()).limit(count)
-    return [_to_line(row) for row in await frame.all(query)]
+    return [_to_run(row) for row in await frame.all(query)]
 
 
 async def page(frame: Frame, page: PageRequest) -> Page[RunLine]:

@@ -21,10 +21,11 @@ LOOKED_AT = 100
 
 
 async def keep_look(frame: Frame, look: Look) -> Run:
-    """Keep what a look found; differences that the run before did not have are an event."""
-    before = await last(frame)
-    earlier = (await show(frame, before.id)).differences if before is not None else []
-    known = {policy.digest(one) for one in earlier}
+    """Keep what a look found; differences that were not known before are an event."""
+    before = await repository.newest(frame, LOOKED_AT)
+    left = policy.rest(before)
+    earlier = [*before[:1], *([left.run] if left is not None else [])]
+    known = {policy.digest(one) for run in earlier for one in run.differences}
     run = await repository.add(frame, "look", look, left_open=look.found)
     if any(policy.digest(one) not in known for one in look.differences):
         frame.record("reconciliation.differs", run.id, 0, after=structs.replace(run, differences=run.differences[:20]))
@@ -33,7 +34,7 @@ async def keep_look(frame: Frame, look: Look) -> Run:
 
 async def keep_mend(frame: Frame, planned: Look, done: Sequence[Difference]) -> Run:
     """Keep what became of each difference of a plan."""
-    left = sum(one.outcome in {"open", "refused"} for one in done) + planned.left_out
+    left = sum(one.outcome in policy.LEFT for one in done) + planned.left_out
     aside = planned.set_aside + sum(one.outcome == "set_aside" for one in done)
     look = structs.replace(planned, differences=list(done), set_aside=aside)
     run = await repository.add(frame, "mend", look, left_open=left)
@@ -72,7 +73,18 @@ async def reach(frame: Frame) -> datetime:
     return policy.reach(frame.now, await repository.newest(frame, LOOKED_AT))
 
 
-async def last(frame: Frame) -> RunLine | None:
+async def last(frame: Frame) -> Run | None:
     """The last run, of whatever kind; None before the first."""
     found = await repository.newest(frame)
     return found[0] if found else None
+
+
+async def compared(frame: Frame) -> Run | None:
+    """The last run that compared at least what the job compares each night; None before the first."""
+    return policy.whole(await repository.newest(frame, LOOKED_AT))
+
+
+async def left_open(frame: Frame) -> tuple[str, int] | None:
+    """The run that left open what no later one mended or looked at again, and how much of it; None where nothing is."""
+    left = policy.rest(await repository.newest(frame, LOOKED_AT))
+    return None if left is None else (left.run.id, left.count)

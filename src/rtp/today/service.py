@@ -36,7 +36,7 @@ async def show(frame: Frame) -> Today:
     lag = await events.lag(frame)
     stuck, late = await sagas.waiting(frame)
     breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
-    compared = await reconciliation.last(frame)
+    differing = await reconciliation.left_open(frame)
     objections, due = await disputes.unanswered(frame, DISPUTES)
     unearned = await invariants.paid_for_nothing(frame)
     urgent = [
@@ -44,7 +44,7 @@ async def show(frame: Frame) -> Today:
         ("the ledger does not hold", int(books == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
         ("payments that paid for nothing and did not go back", unearned.count, unearned.fix),
-        ("differences with the provider", compared.left_open if compared else 0, "rtp reconcile run --dry-run"),
+        ("differences with the provider", differing[1] if differing else 0, "rtp reconcile run --dry-run"),
         (
             "differences that were set aside",
             await reconciliation.open_asides(frame),
