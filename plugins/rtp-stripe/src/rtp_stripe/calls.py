@@ -30,6 +30,10 @@ class Calls:
         """A PaymentIntent with its charge; raises stripe.StripeError."""
         return fields(await self.client.v1.payment_intents.retrieve_async(ref, {"expand": [LATEST]}))
 
+    async def refund(self, ref: str) -> Fields:
+        """A Refund; raises stripe.StripeError."""
+        return fields(await self.client.v1.refunds.retrieve_async(ref))
+
     async def close(self) -> None:
         """Close the connections."""
         await self.wire.close_async()

@@ -1,15 +1,19 @@
 """Finding what was made under a key of ours, which stands in the object's metadata.
 
 Stripe's search would find it at once, but lags behind its writes by up to a minute and more; lists do not. So a list is
-read from the instant on that is in the key itself (a UUIDv7), or of the last 30 days for a key that has none.
+read from the instant on that is in the key itself (a UUIDv7), or of the last 30 days for a key that has none. What was
+made in the Dashboard has its own id as key, and is fetched by it, however old it is.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
+
+import stripe
 
 from rtp.kit import ids
 from rtp.payments.ports import ProviderCharge, ProviderRefund
@@ -17,6 +21,8 @@ from rtp_stripe import failures, objects
 from rtp_stripe.calls import LATEST, Calls, Fields, fields
 
 KEY = re.compile(r"[!-~]{1,255}")
+INTENT, REFUND = re.compile(r"pi_\w{1,250}"), re.compile(r"(re|pyr)_\w{1,250}")
+"""Stripe's own ids."""
 PAGE = 100
 EARLIER_SECONDS = 600.0
 """How far Stripe's clock may be behind the one that made a key."""
@@ -31,12 +37,17 @@ async def charge_by_key(calls: Calls, key: str) -> ProviderCharge | None:
 
 async def intent_by_key(calls: Calls, key: str) -> Fields | None:
     """The PaymentIntent made under a key."""
+    if INTENT.fullmatch(key):
+        return await _by_id(key, calls.intent(key))
     listed = await intents(calls, begin_of(calls, key))
     return next((one for one in listed if _key(one) == key), None)
 
 
 async def refund_by_key(calls: Calls, key: str) -> ProviderRefund | None:
     """The refund made under a key; what Stripe turned down it has not kept."""
+    if REFUND.fullmatch(key):
+        found = await _by_id(key, calls.refund(key))
+        return objects.refund(found) if found else None
     listed = await _refunds(calls, begin_of(calls, key))
     return next((objects.refund(one) for one in listed if _key(one) == key), None)
 
@@ -96,6 +107,17 @@ async def _refunds(calls: Calls, since: float) -> list[Fields]:
     with failures.reading():
         page = await calls.client.v1.refunds.list_async(asked)
         return in_order(calls, since, [fields(one) async for one in page.auto_paging_iter()])
+
+
+async def _by_id(key: str, asked: Awaitable[Fields]) -> Fields | None:
+    """What has its own id as key; None where there is none, or it is ours and has another."""
+    try:
+        found = await asked
+    except stripe.StripeError as error:
+        if failures.missing(error):
+            return None
+        raise failures.meaning(error, None) from error
+    return found if _key(found) == key else None
 
 
 def _key(thing: Fields) -> str:
