@@ -102,6 +102,27 @@ async def test_a_failed_refund_is_issued_anew_once_and_linked_to_the_first(desk:
     await desk.books_hold()
 
 
+async def test_of_all_attempts_at_one_refund_one_stands_whichever_of_the_failed_ones_is_retried(desk: Desk) -> None:
+    payment = await desk.pay((1000, 250))
+    first = await desk.refunded(payment, amount=100)
+    desk.provider.says = "failed"
+    await desk.work()
+    second = (await desk.decide(first["id"], "retry")).json()
+    await desk.work()
+    third = (await desk.decide(first["id"], "retry")).json()
+    for failed in (first, second):
+        refused = await desk.decide(failed["id"], "retry")
+        assert (refused.status_code, refused.json()["code"]) == (409, "refund_retried")
+        assert third["id"] in refused.json()["detail"]
+    await desk.work()
+    desk.provider.says = ""
+    fourth = (await desk.decide(second["id"], "retry")).json()
+    assert {attempt["retry_of"] for attempt in (second, third, fourth)} == {first["id"]}
+    await desk.work()
+    assert (await desk.show(fourth["id"]))["state"] == "succeeded"
+    await desk.books_hold()
+
+
 async def test_the_database_itself_refuses_a_second_living_retry_of_one_refund(desk: Desk) -> None:
     payment = await desk.pay()
     first, second, third = [await desk.refunded(payment, amount=amount) for amount in (100, 200, 300)]

@@ -136,11 +136,12 @@ async def test_a_refund_that_failed_needs_a_person_until_it_was_issued_anew(
     assert (row.what, row.count, row.command) == ("refunds that failed", 1, "rtp refunds list --state failed")
     clock.instant += timedelta(days=29)
     assert [row.count for row in (await _page(frames)).attention] == [1]
-    await provider.steer(Control())
-    again = await api.post(f"/v1/refunds/{issued.json()['id']}/retry", headers={"Idempotency-Key": "two"})
-    assert again.status_code == 200, again.text
-    await money.run_jobs(frames, provider, JOBS)
-    assert (await _page(frames)).attention == []
+    for attempt, failing, counts in (("two", "card_account_closed", [1]), ("three", "", [])):
+        await provider.steer(Control(refund_failure=failing))
+        again = await api.post(f"/v1/refunds/{issued.json()['id']}/retry", headers={"Idempotency-Key": attempt})
+        assert again.status_code == 200, again.text
+        await money.run_jobs(frames, provider, JOBS)
+        assert [row.count for row in (await _page(frames)).attention] == counts
 
 
 async def test_the_page_is_served_and_times_its_dependencies(api: httpx.AsyncClient) -> None:

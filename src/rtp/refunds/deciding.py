@@ -65,7 +65,7 @@ async def expire(frame: Frame, key: str) -> Refund:
 
 
 async def retry(frame: Frame, key: str) -> Refund:
-    """Issue a failed refund anew, linked to it; ask the provider now about one that is under way or unknown.
+    """Issue a failed refund anew, linked to the first attempt; ask the provider now about one under way or unknown.
 
     Raises: RefundNotFound, IllegalRefundMove, RefundRetried, and as service.issue.
     """
@@ -81,14 +81,16 @@ async def retry(frame: Frame, key: str) -> Refund:
     return refund
 
 
-async def _anew(frame: Frame, first: Refund) -> Refund:
+async def _anew(frame: Frame, failed: Refund) -> Refund:
+    """Every attempt at one refund is linked to the first, so of all of them one at most stands."""
+    first = failed if failed.retry_of is None else await service.find(frame, failed.retry_of, lock=True)
     second = await repository.retried(frame, service.id_of(first.id), sorted(policy.HOLDING))
     if second is not None:
-        raise RefundRetried(key=first.id, second=second.id)
-    parts = await repository.parts_of(frame, service.id_of(first.id))
+        raise RefundRetried(key=failed.id, second=second.id)
+    parts = await repository.parts_of(frame, service.id_of(failed.id))
     lines = [LineAsk(position=part.position, amount=part.net + part.tax) for part in parts]
-    request = IssueRefund(reason=first.reason, note=first.note, ticket=first.ticket, lines=lines, again=True)
-    return await service.issue(frame, first.payment_id, request, retry_of=service.id_of(first.id))
+    request = IssueRefund(reason=failed.reason, note=failed.note, ticket=failed.ticket, lines=lines, again=True)
+    return await service.issue(frame, failed.payment_id, request, retry_of=service.id_of(first.id))
 
 
 async def refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:

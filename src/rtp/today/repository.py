@@ -48,7 +48,8 @@ _COUNTS = text(
         FROM refunds r JOIN payments p ON p.id = r.payment_id
         WHERE r.state = 'failed' AND r.settled_at > CAST(:now AS timestamptz) - interval '30 days'
             AND r.amount <= p.captured - p.refunds_held - p.disputes_lost
-            AND NOT EXISTS (SELECT FROM refunds a WHERE a.retry_of = r.id)
+            AND NOT EXISTS (SELECT FROM refunds a WHERE a.payment_id = r.payment_id
+                AND a.retry_of IN (r.id, r.retry_of) AND a.id > r.id)
     )
     SELECT
         (SELECT count(*) FROM users WHERE created_at > CAST(:now AS timestamptz) - interval '1 day') AS members,
