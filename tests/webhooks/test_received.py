@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from rtp.db.frames import Frames
 from rtp.kit import ids, signing, trace
+from rtp.kit.clock import FixedClock
 from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
 from rtp.payments.ports import ProviderDispute
@@ -23,9 +24,11 @@ from rtp.sandbox.schemas import Control
 from rtp.settings import Settings
 from rtp.testing import asgi, webhooks
 from rtp.testing.servers import Cloned
+from rtp.webhooks import received_jobs
 from rtp.webhooks import received_policy as policy
 from rtp_server.app import create_app
 from rtp_server.schema_gate import SchemaGate
+from rtp_server.worker import build_app
 from tests.webhooks.conftest import Waiting
 
 Show = Callable[[str], Awaitable[Any]]
@@ -390,6 +393,26 @@ async def test_retry_processes_what_failed_and_refuses_what_was_processed(
     answer = await api.post(f"/v1/webhooks/received/{key}/retry")
     assert (answer.status_code, answer.json()["code"]) == (409, "received_webhook_processed")
     assert (await show(f"payments/{payment.id}"))["state"] == "succeeded"
+
+
+async def test_a_retry_does_not_wait_until_the_next_attempt_would_have_been(
+    api: httpx.AsyncClient, settings: Settings, frames: Frames, clock: FixedClock, provider: FakeProvider, show: Show,
+    waiting: Waiting,
+) -> None:  # fmt: skip
+    _, charge = await waiting.captured()
+    clock.instant = datetime.now(UTC) + timedelta(days=1)  # the queue goes by the database's own
+    older = msgspec.structs.replace(charge, state="failed")
+    key = (await webhooks.post(api, webhooks.event(older))).json()["id"]
+    await provider.steer(Control(down=True))
+    async with build_app(settings, frames, {"provider": provider}, received_jobs.JOBS).open_async() as app:
+        await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+        assert (await show(f"webhooks/received/{key}"))["state"] == "failed"
+        await provider.steer(Control())
+        assert (await api.post(f"/v1/webhooks/received/{key}/retry")).status_code == 200
+        await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+    assert (await show(f"webhooks/received/{key}"))["state"] == "processed"
+    async with waiting.writing() as frame:
+        assert await frame.all(text("SELECT 1 FROM procrastinate_jobs WHERE status = 'todo'")) == []
 
 
 async def test_what_is_shown_of_a_message_holds_no_card_data_and_no_key_to_any_door(

@@ -113,6 +113,14 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await frame.first(_HELD, {"lock": lock}) is not None
 
 
+_WITHDRAW = text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo'")
+
+
+async def withdraw(frame: Frame, lock: str) -> None:
+    """Delete the jobs that wait under a lock."""
+    await frame.execute(_WITHDRAW, {"lock": lock})
+
+
 _HASTEN_RETRIES = text(
     """
     UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE id IN (

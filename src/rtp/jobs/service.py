@@ -62,6 +62,11 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await repository.hasten(frame, lock)
 
 
+async def withdraw(frame: Frame, lock: str) -> None:
+    """Forget the jobs that wait under a lock: one that is queued in their place would wait for them, due or not."""
+    await repository.withdraw(frame, lock)
+
+
 async def hasten_retries(frame: Frame, queue: str) -> int:
     """Let the jobs of a queue that wait for another attempt run now; how many. Those planned for later still wait."""
     return await repository.hasten_retries(frame, queue)

@@ -9,6 +9,7 @@ import msgspec
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.errors import InvalidInput, RtpError
+from rtp.jobs import service as jobs
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.webhooks import received_effects as effects
@@ -108,6 +109,7 @@ async def retry(frame: Frame, key: str) -> Received:
         frame, before, state="received", attempts=0, outcome="", error_code="", error="", next_attempt_at=None
     )
     frame.record("webhook.retried", after.id, after.version, before=before, after=after)
+    await jobs.withdraw(frame, after.id)
     _queue(frame, after)
     return after
 
