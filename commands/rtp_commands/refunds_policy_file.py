@@ -57,6 +57,7 @@ class File(Struct, kw_only=True, forbid_unknown_fields=True):
     approval: list[FileThreshold] = []
     approver: Role = "operator"
     approval_days: int = 3
+    hold_after_email_change_days: int | None = None
     local_approves: bool | None = None
 
 
@@ -83,6 +84,7 @@ def read(path: Path) -> RefundRules:
         approval=[Threshold(**given) for given in approval],
         approver=file.approver,
         approval_days=file.approval_days,
+        hold_after_email_change_days=file.hold_after_email_change_days,
         local_approves=file.local_approves,
     )
 
@@ -100,6 +102,7 @@ def written(rules: RefundRules) -> str:
         "approval": [_said(msgspec.to_builtins(row), row.currency) for row in rules.approval],
         "approver": rules.approver,
         "approval_days": rules.approval_days,
+        "hold_after_email_change_days": rules.hold_after_email_change_days,
         "local_approves": rules.local_approves,
     }
     given = {name: value for name, value in document.items() if value is not None}

@@ -20,6 +20,7 @@ _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
 _SPLIT = "tests/refunds/test_splitting.py::"
 _SECOND = "tests/refunds/test_second_person.py::"
+_EMAIL = "tests/refunds/test_email_change.py::"
 _TICKET = "tests/refunds/test_ticket.py::"
 _BULKS = "tests/refunds/test_bulk_apply.py::"
 _SAGAS = "tests/sagas/test_engine.py::"
@@ -249,6 +250,27 @@ MUTANTS: list[Mutant] = [
         old="self.outlook.judge(payment, amount, row.ticket)",
         new="self.outlook.judge(payment, amount, row.ticket or row.payment)",
         test=_TICKET + "test_each_row_of_a_file_is_held_to_the_ticket_in_the_plan_and_when_it_is_issued",
+    ),
+    Mutant(
+        name="a-change-of-the-e-mail-holds-nothing",
+        file="src/rtp/refunds/rules.py",
+        old="        *_email(rules, case),\n",
+        new="",
+        test=_EMAIL + "test_a_second_person_releases_it_and_who_issued_it_does_not",
+    ),
+    Mutant(
+        name="a-change-of-the-e-mail-is-not-noted",
+        file="src/rtp/users/service.py",
+        old='            values["email_changed_at"] = frame.now\n',
+        new='            values["email_changed_at"] = None\n',
+        test=_EMAIL + "test_it_waits_until_so_many_days_are_over_and_each_change_counts_anew",
+    ),
+    Mutant(
+        name="a-row-of-a-file-does-not-wait-after-a-change-of-the-e-mail",
+        file="src/rtp/refunds/outlook.py",
+        old="email_changed_at=self._changed.get(payment.user_id),",
+        new="email_changed_at=None,",
+        test=_EMAIL + "test_a_row_of_a_file_for_such_a_member_is_told_in_the_plan_and_waits_when_it_is_issued",
     ),
     Mutant(
         name="a-disputed-payment-is-refunded",

@@ -171,6 +171,7 @@ async def test_a_batch_is_judged_in_as_many_statements_however_many_rows_it_has(
         limits=[{"role": "support", "currency": "USD", "day": 500_000}],
         members=[{"currency": "USD", "day": 50_000}],
         approval=[{"currency": "USD", "above": 1000}],
+        hold_after_email_change_days=7,
     )
     sue = await desk.person("sue@example.com", "support")
     counts = []

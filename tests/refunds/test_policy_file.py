@@ -34,6 +34,7 @@ def test_what_is_shown_as_a_file_is_the_same_policy_when_it_is_read_again(tmp_pa
         approval=[Threshold(currency="JPY", above=0)],
         approver="owner",
         approval_days=7,
+        hold_after_email_change_days=14,
     )
     for one in (policy, read(EXAMPLE), RefundRules(limits=[])):
         (tmp_path / "policy.yaml").write_text(written(one))

@@ -1,4 +1,4 @@
-"""The ticket that a policy asks for: for every refund, or above an amount, counted with what the member has of a day."""
+"""The ticket a policy asks for: for every refund, or above an amount, counted with what the member has of a day."""
 
 from __future__ import annotations
 

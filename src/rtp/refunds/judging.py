@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from rtp.db.frame import Frame
@@ -24,9 +26,14 @@ class Judged(Struct, frozen=True, kw_only=True):
     version: int = 0
     case: Case | None = None
     verdicts: list[Verdict] = []
-    approval: bool = False
+    because: str = ""
     approval_days: int = 0
     approver: str = ""
+
+    @property
+    def approval(self) -> bool:
+        """Whether a second person must approve it; `because` is why."""
+        return bool(self.because)
 
 
 async def refuse_own_account(frame: Frame, user_id: str) -> None:
@@ -105,6 +112,7 @@ async def _judge(
         captured_at=payment.settled_at or payment.created_at,
         now=frame.now,
         ticket=ticket,
+        email_changed_at=await _email_changed_at(frame, held_to, payment.user_id),
         by_issuer=by_issuer,
         to_member=to_member,
     )
@@ -113,10 +121,16 @@ async def _judge(
         version=version,
         case=case,
         verdicts=verdicts,
-        approval=any(verdict.approval for verdict in verdicts),
+        because="; ".join(verdict.because for verdict in verdicts if verdict.because),
         approval_days=held_to.approval_days,
         approver=held_to.approver,
     )
+
+
+async def _email_changed_at(frame: Frame, held_to: RefundRules, user_id: str) -> datetime | None:
+    if held_to.hold_after_email_change_days is None:
+        return None
+    return (await users.email_changes(frame, [user_id])).get(user_id)
 
 
 def _held(frame: Frame, held_to: RefundRules, payment: Payment) -> list[Held]:

@@ -59,6 +59,7 @@ refunds = Table(
     Column("revoke_access", Boolean, nullable=False, server_default=text("false")),
     Column("policy_version", Integer, nullable=False, server_default="0"),
     Column("provider_key", Text),
+    Column("held_because", Text, nullable=False, server_default=""),
     CheckConstraint("tax BETWEEN 0 AND amount", name="tax"),
     CheckConstraint("approved_by <> issued_by", name="second_person"),
     CheckConstraint(

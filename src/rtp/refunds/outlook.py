@@ -38,6 +38,7 @@ class Outlook:
         self._own: dict[str, str] = {}
         self._issuer: dict[str, Sums] = {}
         self._members: dict[tuple[int, str], Sums] = {}
+        self._changed: dict[str, datetime] = {}
         self._lines: dict[str, list[SoldLine]] = {}
 
     @classmethod
@@ -50,6 +51,8 @@ class Outlook:
             made._own = {key: email for key, email in emails.items() if mailbox(email) == mine}
         if made._rules is not None and wanted:
             made._lines = await payments.lines_of(frame, wanted)
+            if made._rules.hold_after_email_change_days is not None:
+                made._changed = await users.email_changes(frame, {payment.user_id for payment in wanted})
             made._issuer = await sums.issued_by(frame, frame.principal.id)
             if made.counts_members:
                 members = {ids.parse_user(payment.user_id) for payment in wanted}
@@ -93,6 +96,7 @@ class Outlook:
             captured_at=payment.settled_at or payment.created_at,
             now=self._now,
             ticket=ticket,
+            email_changed_at=self._changed.get(payment.user_id),
             by_issuer=self._issuer.get(amount.currency) or dict.fromkeys(SPANS, 0),
             to_member=self._members.get((member, amount.currency)) or dict.fromkeys(SPANS, 0),
         )
@@ -165,6 +169,11 @@ async def hold_second_person(frame: Frame, key: str, *, asked_by: str, at: datet
     Raises: as second_person.hold.
     """
     await second_person.hold(frame, (await desks.current(frame)).rules, key, asked_by=asked_by, at=at)
+
+
+async def warning(frame: Frame, asked_by: str) -> str:
+    """Why what somebody asks for may find no second person; empty where nothing speaks for that."""
+    return second_person.warning(frame, (await desks.current(frame)).rules, asked_by)
 
 
 def _held(line: SoldLine, parts: Iterable[LinePart]) -> SoldLine:

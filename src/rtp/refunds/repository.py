@@ -36,6 +36,7 @@ _UNTOLD = {
     "note": "",
     "ticket": "",
     "approval_needed": False,
+    "held_because": "",
     "approved_by": None,
     "decided_at": None,
     "expires_at": None,
@@ -49,8 +50,8 @@ _UNTOLD = {
 }
 """What the database puts where a new refund says nothing."""
 _SAME = (
-    "state reason note ticket issued_by approval_needed approved_by decided_at expires_at cancel_subscription "
-    "revoke_access policy_version provider_ref failure_reason version created_at settled_at"
+    "state reason note ticket issued_by approval_needed held_because approved_by decided_at expires_at "
+    "cancel_subscription revoke_access policy_version provider_ref failure_reason version created_at settled_at"
 ).split()
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from rtp.errors import RtpError
 from rtp.kit.money import Money
+from rtp.kit.text import counted
 from rtp.permissions import Principal
 from rtp.refunds.errors import (
     ProductNotRefundable,
@@ -33,7 +34,8 @@ Sums = dict[Span, int]
 class Case(Struct, frozen=True, kw_only=True):
     """A refund to judge: `products` are those of its lines, the sums are of whoever issues it and of the member.
 
-    Without a `subject` it is the platform's own work, which has no limits of its own; all other rules hold.
+    `email_changed_at` is when the member's e-mail became another one, None where the policy does not ask. Without a
+    `subject` it is the platform's own work, which has no limits of its own; all other rules hold.
     """
 
     amount: Money
@@ -42,17 +44,23 @@ class Case(Struct, frozen=True, kw_only=True):
     captured_at: datetime
     now: datetime
     ticket: str = ""
+    email_changed_at: datetime | None = None
     by_issuer: Sums
     to_member: Sums
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What one rule says; `error` is how it refuses."""
+    """What one rule says; `error` is how it refuses, `because` is why it asks for a second person."""
 
     rule: str
     detail: str
-    approval: bool = False
+    because: str = ""
     error: RtpError | None = None
+
+    @property
+    def approval(self) -> bool:
+        """Whether it asks for a second person."""
+        return bool(self.because)
 
     def shown(self) -> Finding:
         """As it crosses the API."""
@@ -78,6 +86,7 @@ def judge(rules: RefundRules, version: int, case: Case) -> list[Verdict]:
         *_limits(rules, version, case),
         *_members(rules, version, case),
         *_ticket(rules, version, case),
+        *_email(rules, case),
         _approval(rules, case),
     ]
 
@@ -209,14 +218,30 @@ def _ticket(rules: RefundRules, version: int, case: Case) -> Iterator[Verdict]:
         yield Verdict(rule="ticket", detail=f"none is needed up to {above}{_so_far(case)}")
 
 
+def _email(rules: RefundRules, case: Case) -> Iterator[Verdict]:
+    """Whoever took a member's account over changes its e-mail first, and asks for the money next."""
+    days = rules.hold_after_email_change_days
+    if days is None:
+        return
+    changed = case.email_changed_at
+    if changed is None or case.now - changed >= timedelta(days=days):
+        yield Verdict(rule="email", detail=f"the member's was not changed within {counted(days, 'day')}")
+        return
+    because = f"the member's e-mail was changed on {changed:%Y-%m-%d}, within {counted(days, 'day')}"
+    yield Verdict(rule="email", detail=f"{because}: {_other(rules)}", because=because)
+
+
 def _approval(rules: RefundRules, case: Case) -> Verdict:
     if not rules.approval:
         return Verdict(rule="approval", detail="nobody else has to approve")
     above = threshold(rules, case.amount.currency)
     if why := _beyond(case, above):
-        other = f"another person ({rules.approver} or above) must approve within {rules.approval_days} d"
-        return Verdict(rule="approval", detail=f"{why}: {other}", approval=True)
+        return Verdict(rule="approval", detail=f"{why}: {_other(rules)}", because=why)
     return Verdict(rule="approval", detail=f"nobody else has to approve up to {above}{_so_far(case)}")
+
+
+def _other(rules: RefundRules) -> str:
+    return f"another person ({rules.approver} or above) must approve within {rules.approval_days} d"
 
 
 def _above(rows: Sequence[Threshold], currency: str) -> Money:

@@ -27,7 +27,8 @@ Ticket = Annotated[str, Meta(max_length=100)]
 class Refund(Struct, kw_only=True):
     """Money on its way back, or returned; `id` is its key at the provider, the same for every attempt of this refund.
 
-    `tax` is the part of the amount that is tax. `policy_version` is the policy it was judged by, 0 for none.
+    `tax` is the part of the amount that is tax. `policy_version` is the policy it was judged by, 0 for none;
+    `held_because` is why it asked for a second person.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Refund(Struct, kw_only=True):
     ticket: str = ""
     issued_by: str
     approval_needed: bool = False
+    held_because: str = ""
     approved_by: str | None = None
     decided_at: datetime | None = None
     expires_at: datetime | None = None
@@ -214,7 +216,8 @@ class RefundRules(Struct, kw_only=True, forbid_unknown_fields=True):
 
     `window_days` count from the capture. Without rows, `members`, `ticket` and `approval` ask for nothing; with some, a
     currency without a row is refused, needs a ticket, or needs approval. `local_approves` is whether the local owner
-    counts as a person beside the staff; unsaid, they do on dev, and elsewhere they never do.
+    counts as a person beside the staff; unsaid, they do on dev, and elsewhere they never do. For
+    `hold_after_email_change_days` after a member's e-mail became another one, each refund to them needs approval.
     """
 
     window_days: Days = None
@@ -225,6 +228,7 @@ class RefundRules(Struct, kw_only=True, forbid_unknown_fields=True):
     approval: Annotated[list[Threshold], Meta(max_length=50)] = []
     approver: Role = "operator"
     approval_days: Annotated[int, Meta(ge=1, le=90)] = 3
+    hold_after_email_change_days: Days = None
     local_approves: bool | None = None
 
 

@@ -219,6 +219,7 @@ def _columns(frame: Frame, request: IssueRefund, parts: list[LinePart], judged: 
         "ticket": request.ticket,
         "issued_by": frame.principal.id,
         "approval_needed": judged.approval,
+        "held_because": judged.because,
         "expires_at": frame.after(86_400.0 * judged.approval_days) if judged.approval else None,
         "cancel_subscription": request.cancel_subscription,
         "revoke_access": request.revoke_access,

@@ -18,6 +18,7 @@ users = Table(
     instant("created_at"),
     instant("updated_at"),
     instant("deleted_at", nullable=True),
+    instant("email_changed_at", nullable=True),
     Index("ix_users_status_id", "status", "id", postgresql_where=text("deleted_at IS NULL")),
     Index(
         "ix_users_search",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, text
@@ -69,6 +70,13 @@ async def emails_of(frame: Frame, user_ids: Collection[int]) -> dict[int, str]:
     """The e-mails of these users, by their ids."""
     wanted = text("id = ANY (CAST(:ids AS bigint[]))").bindparams(ids=list(user_ids))
     return {row.id: row.email for row in await frame.all(select(users.c.id, users.c.email).where(wanted))}
+
+
+async def email_changes_of(frame: Frame, user_ids: Collection[int]) -> dict[int, datetime]:
+    """When the e-mails of these users last became others, by their ids; who has kept theirs is not named."""
+    wanted = text("id = ANY (CAST(:ids AS bigint[]))").bindparams(ids=list(user_ids))
+    query = select(users.c.id, users.c.email_changed_at).where(wanted, users.c.email_changed_at.is_not(None))
+    return {row.id: row.email_changed_at for row in await frame.all(query)}
 
 
 async def claim_email(frame: Frame, user_id: int, email: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET
@@ -44,6 +45,12 @@ async def emails_of(frame: Frame, keys: Iterable[str]) -> dict[str, str]:
     return {ids.show_user(user_id): email for user_id, email in found.items()}
 
 
+async def email_changes(frame: Frame, keys: Iterable[str]) -> dict[str, datetime]:
+    """When the e-mails of the users with these ids last became others, by the id; who has kept theirs is not named."""
+    found = await repository.email_changes_of(frame, {ids.parse_user(key) for key in keys})
+    return {ids.show_user(user_id): at for user_id, at in found.items()}
+
+
 async def create(frame: Frame, request: CreateUser) -> User:
     """Add a member.
 
@@ -72,6 +79,8 @@ async def update(frame: Frame, key: str, request: UpdateUser) -> User:
         values["timezone"] = policy.check_timezone(request.timezone)
     if request.email is not UNSET:
         values["email"] = request.email
+        if policy.email_hash(request.email) != policy.email_hash(before.email):
+            values["email_changed_at"] = frame.now
         await repository.release_email(frame, user_id)
         if not await repository.claim_email(frame, user_id, request.email):
             raise EmailTaken(email=request.email)
