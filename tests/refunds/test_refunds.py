@@ -20,8 +20,10 @@ from rtp.payments.schemas import Payment
 from rtp.refunds import jobs as refund_jobs
 from rtp.refunds import settling
 from rtp.sandbox.schemas import Control
+from rtp.settings import Settings
 from rtp.testing import money
 from rtp.testing.plugin import OpenFrame
+from rtp_server.worker import build_app
 
 JOBS = (*payment_jobs.JOBS, *refund_jobs.JOBS)
 
@@ -290,3 +292,21 @@ async def test_a_planned_refund_commits_exactly_what_was_planned(api: httpx.Asyn
     applied = await api.post(f"/v1/plans/{plan['id']}/apply", headers={"Idempotency-Key": "p1"})
     assert applied.json() == plan["result"], applied.text
     await ledger_held(api)
+
+
+async def test_a_retry_does_not_wait_until_the_next_attempt_would_have_been(
+    api: httpx.AsyncClient,
+    frames: Frames,
+    settings: Settings,
+    writing: OpenFrame,
+    provider: Forgetful,
+    payment: Payment,
+) -> None:
+    refund = (await issue(api, payment, "k1", amount=4000)).json()
+    async with writing() as frame:
+        await frame.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '5 minutes'"))
+    again = await api.post(f"/v1/refunds/{refund['id']}/retry", headers={"Idempotency-Key": "again"})
+    assert again.status_code == 200, again.text
+    async with build_app(settings, frames, {"provider": provider}, refund_jobs.JOBS).open_async() as app:
+        await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+    assert (await api.get(f"/v1/refunds/{refund['id']}")).json()["state"] == "succeeded"

@@ -9,6 +9,8 @@ from msgspec import structs
 from rtp.db.frame import Frame
 from rtp.disputes import service as disputes
 from rtp.errors import RtpError
+from rtp.jobs import service as jobs
+from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import PaymentNotFound
 from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderRefund
@@ -34,9 +36,12 @@ async def mend(comparison: Comparison, writing: Opening, found: Difference) -> D
             now = await comparison.judged(frame, found, told)
             if now is None or policy.digest(now) != policy.digest(found):
                 return structs.replace(found, outcome="gone", note="it is not as it was planned any more")
-            return await _carry_out(frame, comparison.name, found, told)
+            done = await _carry_out(frame, comparison.name, found, told)
+            failpoints.reach("mend.before_commit")
     except RtpError as error:
         return structs.replace(found, outcome="refused", note=error.message)
+    failpoints.reach("mend.after_commit")
+    return done
 
 
 async def _lock(frame: Frame, found: Difference) -> None:
@@ -56,7 +61,7 @@ async def _carry_out(frame: Frame, provider: str, found: Difference, told: Told)
             frame.record("reconciliation.set_aside", found.name, 0, after=found)
         return structs.replace(found, outcome="set_aside", note="it waits for a person")
     if found.fix == "ask_again":
-        _ask_again(frame, found)
+        await _ask_again(frame, found)
         return structs.replace(found, outcome="mended", note="the provider is asked again, under the same key")
     if isinstance(told, ProviderCharge):
         await payments.submit(frame, found.key)
@@ -84,12 +89,13 @@ async def _settle(frame: Frame, found: Difference, told: ProviderRefund) -> str:
     return (await settling.settle(frame, found.key, told)).state
 
 
-def _ask_again(frame: Frame, found: Difference) -> None:
+async def _ask_again(frame: Frame, found: Difference) -> None:
     """Queue the question to the provider: the request itself where it was perhaps never sent."""
     assert found.ours is not None
     noun = "refund" if found.noun == "refund" else "payment"
     args: dict[str, Any] = {noun: found.key}
     if found.ours.state in {"created", "submitted"}:
+        await jobs.withdraw(frame, found.key)
         frame.enqueue(f"{noun}s.submit", queue=payments.QUEUE, lock=found.key, **args)
     else:
         frame.enqueue(f"{noun}s.reconcile", queue=payments.QUEUE, **args, asked=FROM_NOW_ON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtp.db.frame import Frame
+from rtp.jobs import service as jobs
 from rtp.kit.money import Money
 from rtp.payments import service as payments
 from rtp.payments.schemas import Payment
@@ -72,6 +73,7 @@ async def retry(frame: Frame, key: str) -> Refund:
     refund = await service.find(frame, key, lock=True)
     if refund.state == "failed":
         return await _anew(frame, refund)
+    await jobs.withdraw(frame, refund.id)
     if refund.state in {"unknown", "pending"}:
         frame.enqueue("refunds.reconcile", queue=payments.QUEUE, lock=refund.id, refund=refund.id, asked=AT_ONCE)
     elif refund.state in {"created", "submitted"}:
