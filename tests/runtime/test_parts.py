@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -75,6 +76,16 @@ def test_a_log_that_grew_large_is_kept_once_and_begun_anew(tmp_path: Path) -> No
         logs.rotate(path, largest=39)
         writer.write(b"new\n")
     assert path.read_bytes() == b"new\n"
+    assert (tmp_path / "a.log.1").read_bytes() == b"old\n" * 10
+
+
+def test_a_large_log_grows_on_where_the_disk_has_no_room_for_the_part_to_keep(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"old\n" * 10)
+    (tmp_path / "a.log.1").symlink_to("/dev/full")
+    logs.rotate(path, largest=39)
+    assert path.read_bytes() == b"old\n" * 10
+    logs.rotate(path, largest=39)
     assert (tmp_path / "a.log.1").read_bytes() == b"old\n" * 10
 
 
@@ -258,6 +269,30 @@ def test_the_board_writes_each_change_and_tells_it_once(tmp_path: Path) -> None:
     written = state.read(tmp_path / "state.json")
     assert written
     assert (written.services[0].restarts, written.services[0].pid, written.state) == (1, None, "degraded")
+
+
+def test_a_full_disk_makes_the_board_late_and_ends_nothing(tmp_path: Path) -> None:
+    path, new = tmp_path / "state.json", tmp_path / ".state.json.new"
+    board = Board(path, Status(home="/somewhere"))
+    board.add("api", "1.0")
+    board.set("api", "up", pid=7)
+    new.symlink_to("/dev/full")
+    board.set("api", "backoff", detail="killed by signal 9")
+    kept = state.read(path)
+    assert kept
+    assert (board.late, kept.services[0].state) == (True, "up")
+    new.unlink()
+    board.write()
+    kept = state.read(path)
+    assert kept
+    assert (board.late, kept.services[0].state) == (False, "backoff")
+
+
+def test_a_full_disk_is_not_told_as_a_folder_of_somebody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "later"
+    assert isinstance(errors.unwritable(path, OSError(errno.ENOSPC, "No space left on device")), errors.DiskFull)
+    refused = errors.unwritable(path, PermissionError(errno.EACCES, "Permission denied"))
+    assert (type(refused), refused.params["why"]) == (errors.HomeNotWritable, "Permission denied")
 
 
 def test_the_runtime_imports_neither_server_nor_database_nor_terminal_libraries() -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+from pathlib import Path
+
 from rtp.errors import Conflict, ExitCode, InvalidInput, NotAllowed, NotFound, RtpError, Unavailable
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+NEEDED_TO_RUN_MB = 20
+"""Less is not enough for PostgreSQL to write one more segment of its log."""
 
 
 class HomeNotWritable(NotAllowed):
@@ -31,6 +39,15 @@ class DiskFull(RtpError):
 
     hint = "df -h {path}"
     still = "Nothing was written."
+
+
+def unwritable(path: Path, error: OSError) -> RtpError:
+    """What to say of a folder that cannot be written: no right to it makes a full disk emptier."""
+    if error.errno in FULL:
+        there = next(one for one in (path, *path.parents) if one.exists())
+        free_mb = shutil.disk_usage(there).free // 1_000_000
+        return DiskFull(path=path, free_mb=free_mb, needed_mb=NEEDED_TO_RUN_MB)
+    return HomeNotWritable(path=path, why=error.strerror or error)
 
 
 class PortTaken(Conflict):

@@ -93,7 +93,7 @@ class Instance:
     def prepare(self, *, environment: Literal["dev", "staging", "prod"] = "dev", demo: bool = False) -> InstanceFile:
         """Create what is missing, private to this user, and return `instance.json`.
 
-        Raises: HomeNotWritable, FolderNotPrivate, InstanceDamaged.
+        Raises: HomeNotWritable, DiskFull, FolderNotPrivate, InstanceDamaged.
         """
         try:
             self._make_home()
@@ -107,7 +107,7 @@ class Instance:
             if not self.token_file.exists():
                 write_private(self.token_file, _new_token().encode() + b"\n")
         except OSError as error:
-            raise errors.HomeNotWritable(path=self.home, why=error.strerror or error) from error
+            raise errors.unwritable(self.home, error) from error
         return self.read()
 
     def _make_home(self) -> None:

@@ -16,14 +16,22 @@ FOLLOW_SECONDS = 0.2
 
 
 def rotate(path: Path, largest: int = LARGEST) -> None:
-    """Keep a log's last part in NAME.1 once it is large; writers append, so truncating is safe."""
+    """Keep a log's last part in NAME.1 once it is large; writers append, so truncating is safe.
+
+    Where the disk has no room for that part the log goes on growing, as it could not be told what was lost.
+    """
+    kept = path.with_name(path.name + ".1")
     try:
         if path.stat().st_size <= largest:
             return
-        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        shutil.copyfile(path, kept)
         os.truncate(path, 0)
     except FileNotFoundError:
         return
+    except OSError as error:
+        if error.errno not in errors.FULL:
+            raise
+        kept.unlink(missing_ok=True)
 
 
 def files(instance: Instance, service: str = "") -> list[Path]:

@@ -13,7 +13,6 @@ from rtp.runtime.instance import Secrets
 from rtp.runtime.postgres import DATABASE, ENVIRONMENT, Postgres
 
 NEEDED_MB = 200
-NEEDED_TO_RUN_MB = 20
 FIRST_MAJOR_WITH_BUILTIN_LOCALE = 17
 ACCESS = "local all all scram-sha-256\n"
 

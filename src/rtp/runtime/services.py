@@ -80,7 +80,7 @@ class PostgresService(Child):
         if not self.server.created:
             secrets = self.site.instance.secrets()
             await asyncio.to_thread(pg_create.create, self.server, secrets, durable=self.site.durable)
-        pg_create.require_space(self.server.data, pg_create.NEEDED_TO_RUN_MB)
+        pg_create.require_space(self.server.data, errors.NEEDED_TO_RUN_MB)
         return self.server.start()
 
     def ready(self) -> Literal["up", "degraded", "starting"]:

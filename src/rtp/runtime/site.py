@@ -148,7 +148,7 @@ def _owned(folder: Path, uid: int, gid: int) -> None:
     except FileExistsError:
         instances.private_folder(folder, uid=uid)
     except OSError as error:
-        raise errors.HomeNotWritable(path=folder, why=error.strerror) from error
+        raise errors.unwritable(folder.parent, error) from error
 
 
 def bind(site: Site) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from rtp.errors import ExitCode
+from rtp.runtime import errors
 
 State = Literal["starting", "up", "degraded", "down", "external", "backoff"]
 Health = Literal["healthy", "degraded", "down"]
@@ -66,6 +67,7 @@ class Board:
 
     def __init__(self, path: Path, status: Status) -> None:
         self.status = status
+        self.late = False
         self._path = path
         self._listeners: list[Callable[[ServiceState], None]] = []
 
@@ -97,8 +99,18 @@ class Board:
             listener(row)
 
     def write(self) -> None:
-        """Replace the state file atomically; it is worth nothing after a power cut, so it is not synced."""
+        """Replace the state file, or note that it is `late`: on a full disk what runs does not end for want of it."""
         self.status.state = health(self.status.services)
+        try:
+            self._replace()
+            self.late = False
+        except OSError as error:
+            if error.errno not in errors.FULL:
+                raise
+            self.late = True
+
+    def _replace(self) -> None:
+        """Atomically; it is worth nothing after a power cut, so it is not synced."""
         temporary = self._path.with_name(f".{self._path.name}.new")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:

@@ -127,6 +127,8 @@ class Supervisor:
         reap_orphans({keeper.pid for keeper in self.keepers.values()})
         for path in self.site.instance.logs.glob("*.log"):
             await asyncio.to_thread(logs.rotate, path)
+        if self.board.late:
+            self.board.write()
 
     async def _stop_all(self) -> None:
         for stage in STOP_STAGES:
@@ -161,8 +163,9 @@ def tell(row: ServiceState) -> None:
 
 def say(text: str) -> None:
     """Write a line to the supervisor's log."""
-    sys.stderr.write(f"{now()} {text}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the disk of the log is full: what runs does not end for a line
+        sys.stderr.write(f"{now()} {text}\n")
+        sys.stderr.flush()
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -210,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     except RtpError as error:
         problem = error
     except OSError as error:
-        problem = errors.HomeNotWritable(path=error.filename or instance.home, why=error.strerror)
+        problem = errors.unwritable(Path(error.filename or instance.home), error)
     if problem is None:
         return 0
     report.send(Report(problem=problem.problem()))
