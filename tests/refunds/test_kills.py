@@ -20,6 +20,8 @@ from rtp.settings import load
 from rtp.testing.instance import RunningInstance, running
 from rtp.testing.kills import PRICE, kill, pid_of, replaced, send_until_answered, stock
 from rtp.testing.waiting import eventually
+from tests.reconciliation import test_late_kills as found
+from tests.webhooks import test_late_kills as told
 from tests.webhooks import test_sent_kills as deliveries
 
 UNDER_WAY = {"created", "submitted", "pending", "unknown"}
@@ -144,7 +146,8 @@ PLACES = {
 
 def test_every_failpoint_is_a_place_of_some_proof() -> None:
     bulks = {"saga.before_step", "saga.after_step", "saga.after_transition", "bulk.in_chunk"}  # test_bulk_kills.py
-    assert PLACES.keys() | bulks | deliveries.PLACES.keys() == failpoints.NAMES
+    late = {*told.PLACES, *found.PLACES}  # test_late_kills.py of webhooks and of reconciliation
+    assert PLACES.keys() | bulks | deliveries.PLACES.keys() | late == failpoints.NAMES
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,18 @@ async def sweep(context: Context) -> None:
 
 async def _process(context: Context, event: str) -> None:
     try:
-        async with context.writing() as frame:
-            await received.process(frame, event)
+        await _take_in(context, event)
     except InDoubt as doubt:
+        failpoints.reach("received.before_asking")
         told = Told(event=doubt.event, asked=True, now=await _asked(context, doubt.event))
-        async with context.writing() as frame:
-            await received.process(frame, event, told)
+        failpoints.reach("received.after_asking")
+        await _take_in(context, event, told)
+
+
+async def _take_in(context: Context, event: str, told: Told | None = None) -> None:
+    async with context.writing() as frame:
+        await received.process(frame, event, told)
+        failpoints.reach("received.before_commit")
 
 
 async def _asked(context: Context, event: ProviderEvent) -> Subject | None:
