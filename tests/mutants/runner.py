@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.table import Mutant
+from tests.mutants.mutant import Mutant
 
 PACKAGE_FOLDERS = ("src", "server", "commands")
 LEFT_BEHIND = (

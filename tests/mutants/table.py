@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`old` stands exactly once in `file`; replaced by `new`, `test` must fail."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    test: str
-
+from tests.mutants import invariants
+from tests.mutants.mutant import Mutant
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
@@ -794,5 +783,6 @@ MUTANTS: list[Mutant] = [
         new="",
         test=_WEBHOOKS + "test_a_provider_that_does_not_have_the_payment_moves_nothing_of_it[charge]",
     ),
+    *invariants.MUTANTS,
 ]
 """The first is the share that runs on every change."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.mutants.mutant import Mutant
 from tests.mutants.runner import MisfitMutant, apply, judge
-from tests.mutants.table import MUTANTS, Mutant
+from tests.mutants.table import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 GUARDED = "def refundable(captured: int, taken: int) -> int:\n    return captured - taken\n"
