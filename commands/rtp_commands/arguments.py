@@ -140,10 +140,8 @@ User = Annotated[
         help="Id (usr_…) or e-mail.",
     ),
 ]
-Payment = Annotated[
-    str,
-    typer.Argument(metavar="PAYMENT", parser=id_or_key("pay", "payment"), help="Id of the payment (pay_…)."),
-]
+PAYMENT = id_or_key("pay", "payment")
+Payment = Annotated[str, typer.Argument(metavar="PAYMENT", parser=PAYMENT, help="Id of the payment (pay_…).")]
 UserFilter = Annotated[
     str | None,
     typer.Option(

@@ -20,10 +20,10 @@ from rtp_commands.words import printable_input
 
 if TYPE_CHECKING:
     from rtp.client import Client, Target
+    from rtp.plans.schemas import Asked
     from rtp.settings import Settings
     from rtp_commands.flags import Flags
     from rtp_commands.output import Output
-    from rtp_commands.table import Line
 
 __all__ = ["Begins", "Call", "Listing", "Result", "Severity", "Waiting", "listing", "local", "read", "write"]
 
@@ -56,8 +56,6 @@ class Call:
         self.leaf = leaf
         self.flags = flags
         self.given = given
-        self.receipt: Callable[[], Sequence[Line]] | None = None
-        """What a person is shown before being asked; without one, the plan."""
         from rtp_commands.output import Output
 
         self.output: Output = Output(flags.output, fields=flags.fields, quiet=flags.quiet, columns=leaf.columns)
@@ -133,9 +131,9 @@ class Call:
 class Planned(Exception):
     """Ends a call whose dry run gave a plan."""
 
-    def __init__(self, plan: Any) -> None:
+    def __init__(self, plan: Any, asked: Asked | None = None) -> None:
         super().__init__(plan.id)
-        self.plan = plan
+        self.plan, self.asked = plan, asked
 
 
 def bound(function: Callable[..., Any]) -> Callable[..., int]:
@@ -175,9 +173,9 @@ def run(function: Callable[..., Any], call: Call, own: Sequence[inspect.Paramete
     try:
         return _finish(call, _result(function, call, own))
     except Planned as planned:
-        from rtp_commands.writing import show_plan
+        from rtp_commands.planned import show_plan
 
-        return show_plan(call, planned.plan)
+        return show_plan(call, planned.plan, planned.asked)
     finally:
         call.close()
 
@@ -206,9 +204,17 @@ def _finish(call: Call, result: Any) -> int:
     elif done.value is not None:
         call.output.one(done.value)
     sys.stdout.flush()
-    if done.said:
-        call.say(done.said)
+    for said in [done.said] if done.said else _of_held(call, done.value):
+        call.say(said)
     return int(done.exit_code)
+
+
+def _of_held(call: Call, value: Any) -> Sequence[str]:
+    """What is to be said of what was accepted and waits for somebody else."""
+    waiting = call.leaf.waiting
+    if waiting is None or waiting.of_held is None or str(getattr(value, waiting.field, "")) not in waiting.held:
+        return []
+    return waiting.of_held(call, value)
 
 
 def _finish_list(call: Call, result: Listing[Any]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct, structs
 
 from rtp.operations import Operation
+
+if TYPE_CHECKING:
+    from rtp_commands.table import Line
 
 F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["read", "list", "write", "local"]
@@ -29,7 +32,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     `param` is the name in the operation's path; the resource's `id` fills it; `why` names the field that
     holds the reason of a failure, `look` the command that shows it where that is not `rtp AREA show`, `tells` says
     of what failed what is true all the same, and which command goes on. Waiting ends in a `held` state too, but
-    nothing is done there before somebody else acts.
+    nothing is done there before somebody else acts; `of_held` says who and how.
     """
 
     operation: AnyOperation
@@ -42,6 +45,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     why: str = ""
     look: str = ""
     tells: Callable[[Any], tuple[str, str]] | None = None
+    of_held: Callable[[Any, Any], Sequence[str]] | None = None
 
 
 class Begins(Struct, frozen=True, kw_only=True):
@@ -52,7 +56,10 @@ class Begins(Struct, frozen=True, kw_only=True):
 
 
 class Leaf(Struct, frozen=True, kw_only=True):
-    """One command's declaration; `reversible` is the command that undoes it, None means final."""
+    """One command's declaration; `reversible` is the command that undoes it, None means final.
+
+    `receipt` makes what a person is shown before being asked out of the call and the request; without one, the plan.
+    """
 
     kind: Kind
     operations: tuple[AnyOperation, ...] = ()
@@ -64,6 +71,7 @@ class Leaf(Struct, frozen=True, kw_only=True):
     waiting: Waiting | None = None
     begins: Begins | None = None
     exit_codes: tuple[int, ...] = ()
+    receipt: Callable[[Any, Any], Sequence[Line]] | None = None
 
     def way_back(self, said: str) -> dict[str, bool | str | None]:
         """What a plan in a machine format says of what it would do: whether that is final, else what undoes it."""
@@ -100,6 +108,7 @@ def write(
     waiting: Waiting | None = None,
     begins: Begins | None = None,
     exit_codes: tuple[int, ...] = (),
+    receipt: Callable[[Any, Any], Sequence[Line]] | None = None,
 ) -> Callable[[F], F]:
     """Declare a command that changes something; `confirm` names the parameter to be typed when it is severe."""
     if (severity is Severity.SEVERE) != (confirm is not None):
@@ -118,6 +127,7 @@ def write(
             waiting=waiting,
             begins=begins,
             exit_codes=codes,
+            receipt=receipt,
         )
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rtp.kit.money import Money
 from rtp.operations import Change, Plan
-from rtp.refunds.schemas import RefundPreview
+from rtp.refunds.schemas import RefundPreview, RefundReview
 from rtp_commands.arguments import Asked, AskedLine
 from rtp_commands.cells import Cell, cell, minute
 from rtp_commands.table import Line, flat, pairs
@@ -18,7 +18,7 @@ SHOWN = 20
 
 def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     """The receipt: a heading, each change with its differences, queued work, and whether it can be undone."""
-    result = pairs([("Plan", Cell(f"{plan.id} {plan.operation}, valid until {minute(plan.expires_at)} UTC"))], wide)
+    result = _plan(plan, wide)
     for change in plan.changes[:SHOWN]:
         result += pairs([("  " + change.type, Cell(change.target))], wide)
         result += [[("    ", ""), *line] for line in pairs(_differences(change), wide - 4)]
@@ -32,31 +32,80 @@ def lines(plan: Plan, *, wide: int, reversible: str = "") -> list[Line]:
     return [*result, *pairs([("", Cell(reversible))], wide)] if reversible else result
 
 
+def brief(plan: Plan, *, wide: int) -> list[Line]:
+    """The plan below a receipt that has said the rest: its id, what it changes and what work it queues."""
+    rows = [(f"  {change.type}", Cell(change.target)) for change in plan.changes[:SHOWN]]
+    left = len(plan.changes) - SHOWN
+    rows += [("  and", Cell(f"{left} more"))] if left > 0 else []
+    return [*_plan(plan, wide), *pairs([*rows, *(("  then", Cell(ask.job)) for ask in plan.jobs)], wide)]
+
+
+def _plan(plan: Plan, wide: int) -> list[Line]:
+    return pairs([("Plan", Cell(f"{plan.id} {plan.operation}, valid until {minute(plan.expires_at)} UTC"))], wide)
+
+
 BLANK: tuple[Any, ...] = (None, "", [], {})
 """Values that say nothing: a field that stays one of them, or that reads the same, is no difference to tell."""
 MONEY = 13
 """Columns of an amount, more where one is longer."""
-STYLES = {"ok": "green", "approval": "yellow", "refused": "red"}
+STATES = {"ok": ("ok", "green"), "approval": ("waits", "yellow"), "refused": ("REFUSED", "red")}
+"""What one rule says, as a word and its colour."""
+LOUD = {"WARNING": "yellow", "REFUSED": "red"}
 
 
-def refund(preview: RefundPreview, *, wide: int, environment: str) -> list[Line]:
-    """A refund before it is made: who, what of each line, what is left, what the policy says, what stays as it is."""
+def refund(preview: RefundPreview, *, wide: int, environment: str, why: str = "", note: str = "") -> list[Line]:
+    """A refund before it is made: who, what of each line, what is left, what the policy says, what stays as it is.
+
+    `why` is its reason with the ticket, where they are known already.
+    """
+    version = preview.policy_version
+    said = f"version {version}" if version else "none is applied (rtp refunds policy apply FILE)"
+    asked = [("Asked by", f"{preview.actor}, on {environment}{': ' if why else ''}{why}"), ("Note", note)]
+    return _page(preview, [*_about(preview), *asked], ("Policy", said), wide)
+
+
+def review(shown: RefundReview, *, wide: int, environment: str) -> list[Line]:
+    """A refund before another person approves it: as its preview, and who issued it, why, and whether they may."""
+    issued = f"{shown.issued_by}, {minute(shown.issued_at.isoformat())} UTC: {reason(shown.reason, shown.ticket)}"
+    asked = [("Issued by", issued), ("Note", shown.note), ("Second look", f"{shown.actor}, on {environment}")]
+    because = f": {shown.held_because}" if shown.held_because else ""
+    head = [("Refund", f"{shown.refund}, {shown.state}{because}"), *_about(shown), *asked]
+    may = "may give it" if shown.allowed else "may not give it"
+    return _page(shown, head, ("Approval", f"{shown.actor} {may}"), wide)
+
+
+def reason(code: str, ticket: str) -> str:
+    """Why, in words, with the support case."""
+    return code.replace("_", " ") + (f", ticket {ticket}" if ticket else "")
+
+
+def _about(preview: RefundPreview) -> list[tuple[str, str]]:
     card = f"{preview.card_brand} ending {preview.card_last_four}" if preview.card_last_four else "the card"
-    head = [
+    return [
         ("Payment", f"{preview.payment_id}, {preview.purpose}"),
         ("Member", f"{preview.email} ({preview.user_id})"),
         ("Back to", f"{card}, which paid it, and nowhere else"),
-        ("Asked by", f"{preview.actor}, on {environment}"),
     ]
-    foot = [("Subscription", preview.subscription), ("Access", preview.access)]
-    if preview.approval:
-        foot.append(("Approval", preview.approval))
-    foot.append(("Final", preview.final))
-    if not preview.allowed:
-        foot.append(("REFUSED", preview.refusal))
+
+
+def _page(preview: RefundPreview, head: list[tuple[str, str]], rules: tuple[str, str], wide: int) -> list[Line]:
+    foot = [
+        ("Subscription", preview.subscription),
+        ("Access", preview.access),
+        ("Approval", preview.approval),
+        ("Final", preview.final),
+        ("WARNING", preview.warning),
+        ("REFUSED", preview.refusal),
+    ]
     return [
-        *_named(head, wide), [], *_amounts(preview, wide), [], *_policy(preview, wide), [], *_named(foot, wide),
-    ]  # fmt: skip
+        *_named([(name, text) for name, text in head if text], wide),
+        [],
+        *_amounts(preview, wide),
+        [],
+        *_rules(preview, rules, wide),
+        [],
+        *_named([(name, text) for name, text in foot if text], wide),
+    ]
 
 
 def command(
@@ -101,17 +150,16 @@ def _amounts(preview: RefundPreview, wide: int) -> list[Line]:
     return [*rows, *([(pad(name, room) + " " * size * 2 + columns(money), "")] for name, money in sums)]
 
 
-def _policy(preview: RefundPreview, wide: int) -> list[Line]:
-    version = preview.policy_version
-    said = f"version {version}" if version else "none is applied (rtp refunds policy apply FILE)"
-    rows = [("Policy", Cell(said))]
-    rows += [(f"  {one.rule}", Cell(f"{one.state}: {safe(one.detail)}", style=STYLES[one.state])) for one in
-             preview.findings]  # fmt: skip
+def _rules(preview: RefundPreview, heading: tuple[str, str], wide: int) -> list[Line]:
+    rows = [(heading[0], Cell(heading[1]))]
+    for one in preview.findings:
+        word, style = STATES[one.state]
+        rows.append((f"  {one.rule}", Cell(f"{word}: {safe(one.detail)}", style=style)))
     return pairs(rows, wide)
 
 
 def _named(rows: list[tuple[str, str]], wide: int) -> list[Line]:
-    return pairs([(name, Cell(safe(text))) for name, text in rows], wide)
+    return pairs([(name, Cell(safe(text), style=LOUD.get(name, ""))) for name, text in rows], wide)
 
 
 def _digits(amount: Money) -> str:

@@ -79,7 +79,7 @@ def _planned(call: Call, wanted: RunReconcile) -> Result:
     try:
         call.write(schemas.RUN, wanted)
     except Planned as planned:
-        from rtp_commands.writing import show_plan
+        from rtp_commands.planned import show_plan
 
         show_plan(call, planned.plan)
         differs = (planned.plan.result or {}).get("found", 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,44 +15,16 @@ from rtp.refunds.schemas import (
     PreviewRefund,
     Reason,
     Refund,
-    RefundPreview,
     RefundState,
 )
 from rtp_commands import arguments, refunds_bulk, refunds_policy
-from rtp_commands.arguments import Asked, AskedLine, id_or_key
-from rtp_commands.call import Call, Listing, Result, Severity, Waiting, listing, read, write
+from rtp_commands.arguments import PAYMENT, Asked, AskedLine, id_or_key
+from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
 from rtp_commands.errors import Usage
-
-if TYPE_CHECKING:
-    from rtp_commands.table import Line
+from rtp_commands.refunds_told import SETTLED, approving, freed, issuing, receipt_of
 
 app = typer.Typer()
 
-_ENDED_ALL_THE_SAME = {
-    "now": "The subscription was ended all the same, and stays so.",
-    "period_end": "The subscription ends with its period all the same.",
-}
-
-
-def _of_failed(refund: Refund) -> tuple[str, str]:
-    """What is true although nothing was paid, and how it goes on: what was done beside a refund stays done."""
-    said = [f"Nothing was paid; the amount is free again on {refund.payment_id}."]
-    if refund.state in {"failed", "canceled"}:  # the others ended before anything beside them was done
-        said += filter(None, [_ENDED_ALL_THE_SAME.get(refund.cancel_subscription)])
-        said += ["The access was closed all the same, and stays so."] if refund.revoke_access else []
-    return " ".join(said), f"rtp refunds retry {refund.id} issues it anew" if refund.state == "failed" else ""
-
-
-SETTLED = Waiting(
-    operation=schemas.SHOW,
-    param="refund",
-    done=frozenset({"succeeded"}),
-    held=frozenset({"waiting"}),
-    failed=frozenset({"failed", "canceled", "rejected", "expired"}),
-    unknown=frozenset({"unknown"}),
-    why="failure_reason",
-    tells=_of_failed,
-)
 Amount = Annotated[
     Asked | None,
     typer.Option(
@@ -87,16 +59,23 @@ Why = Annotated[
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="What else is to be known; goes to the audit.")]
 Ticket = Annotated[str, typer.Option("--ticket", metavar="ID", help="The support case it belongs to.")]
 Again = Annotated[bool, typer.Option("--again", help="An equal refund within 10 minutes is meant.")]
-RefundId = Annotated[
-    str, typer.Argument(metavar="REFUND", parser=id_or_key("rfd", "refund"), help="Id of the refund (rfd_…).")
+REFUND = id_or_key("rfd", "refund")
+RefundId = Annotated[str, typer.Argument(metavar="REFUND", parser=REFUND, help="Id of the refund (rfd_…).")]
+PaymentOrRefund = Annotated[
+    str,
+    typer.Argument(
+        metavar="PAYMENT",
+        parser=lambda text: (REFUND if text.strip().startswith("rfd_") else PAYMENT)(text),
+        help="Id of the payment (pay_…), or of a refund that waits (rfd_…).",
+    ),
 ]
 
 
 @app.command()
-@read(schemas.PREVIEW)
+@read(schemas.PREVIEW, schemas.REVIEW)
 def preview(
     call: Call,
-    payment: arguments.Payment,
+    payment: PaymentOrRefund,
     amount: Amount = None,
     line: Lines = None,
     net: Net = False,
@@ -107,11 +86,16 @@ def preview(
 ) -> Result:
     """Show what a refund would do: line by line, what the policy says, and what cannot be undone.
 
+    Of a refund that waits for a second person it shows what approving it would do, and whether you may.
+
     Examples:
         rtp refunds preview pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp refunds preview pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --amount 25.00
         rtp refunds preview pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F --line 1:25.00 -o json
+        rtp refunds preview rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
     """
+    if payment.startswith("rfd_"):
+        return _review(call, payment)
     asked = _asked(amount, line, net, cancel_subscription, revoke_access, restock)
     body = PreviewRefund(**asked, ticket=ticket)
     shown = call.read(schemas.PREVIEW, body, payment=payment)
@@ -119,13 +103,20 @@ def preview(
         return Result(shown)
     from rtp_commands.receipt import command
 
-    call.output.lines(_receipt(call, shown))
+    call.output.lines(receipt_of(call, shown))
     typed = command(payment, amount, line, net=net, cancel=cancel_subscription, revoke=revoke_access, ticket=ticket)
     return Result(None, said=f"Nothing was changed. To carry it out: {typed}" if shown.allowed else "")
 
 
 @app.command()
-@write(schemas.ISSUE, severity=Severity.SEVERE, confirm="amount", waiting=SETTLED, side_effects="returns money")
+@write(
+    schemas.ISSUE,
+    severity=Severity.SEVERE,
+    confirm="amount",
+    waiting=SETTLED,
+    receipt=issuing,
+    side_effects="returns money",
+)
 def issue(
     call: Call,
     payment: arguments.Payment,
@@ -139,7 +130,7 @@ def issue(
     revoke_access: Revoke = False,
     restock: Restock = False,
     again: Again = False,
-) -> Result:
+) -> Refund:
     """Return money to the card it came from: all of a payment, an amount, lines, or pieces of a line.
 
     Nothing else happens unless it is asked for: the subscription goes on, and what is open stays open.
@@ -152,17 +143,17 @@ def issue(
     """
     asked = _asked(amount, line, net, cancel_subscription, revoke_access, restock)
     body = IssueRefund(reason=reason, note=note, ticket=ticket, again=again, **asked)
-    shown = PreviewRefund(**asked, ticket=ticket)
-    call.receipt = lambda: _receipt(call, call.read(schemas.PREVIEW, shown, payment=payment))
-    return _told(call.write(schemas.ISSUE, body, payment=payment))
+    return call.write(schemas.ISSUE, body, payment=payment)
 
 
 @app.command()
 @write(
     schemas.APPROVE,
+    schemas.REVIEW,
     severity=Severity.SEVERE,
-    confirm="refund",
+    confirm="amount",
     waiting=SETTLED,
+    receipt=approving,
     side_effects="returns money that another person asked for",
 )
 def approve(call: Call, refund: RefundId, note: Note = "") -> Refund:
@@ -177,26 +168,26 @@ def approve(call: Call, refund: RefundId, note: Note = "") -> Refund:
 
 @app.command()
 @write(schemas.REJECT, side_effects="ends a refund that waits; its amount can be refunded again")
-def reject(call: Call, refund: RefundId, note: Note = "") -> Refund:
+def reject(call: Call, refund: RefundId, note: Note = "") -> Result:
     """Reject a refund that waits for a second person, or take back your own.
 
     Examples:
         rtp refunds reject rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp refunds reject rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F --note "The member used the room all month."
     """
-    return call.write(schemas.REJECT, Decision(note=note), refund=refund)
+    return freed(call.write(schemas.REJECT, Decision(note=note), refund=refund))
 
 
 @app.command()
 @write(schemas.CANCEL, side_effects="ends a refund that was not sent yet; its amount can be refunded again")
-def cancel(call: Call, refund: RefundId, note: Note = "") -> Refund:
+def cancel(call: Call, refund: RefundId, note: Note = "") -> Result:
     """Call off a refund that was not sent to the provider yet, as while its breaker is open.
 
     Examples:
         rtp refunds cancel rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp refunds cancel rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F --note "The wrong member."
     """
-    return call.write(schemas.CANCEL, Decision(note=note), refund=refund)
+    return freed(call.write(schemas.CANCEL, Decision(note=note), refund=refund))
 
 
 @app.command()
@@ -205,14 +196,14 @@ def cancel(call: Call, refund: RefundId, note: Note = "") -> Refund:
     waiting=SETTLED,
     side_effects="issues a failed refund anew; of another, asks the provider now under its own key",
 )
-def retry(call: Call, refund: RefundId) -> Result:
+def retry(call: Call, refund: RefundId) -> Refund:
     """Issue a failed refund anew, linked to it; ask the provider now about one whose outcome is open.
 
     Examples:
         rtp refunds retry rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F
         rtp refunds retry rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
     """
-    return _told(call.write(schemas.RETRY, refund=refund))
+    return call.write(schemas.RETRY, refund=refund)
 
 
 @app.command("list")
@@ -268,16 +259,16 @@ def _asked(
     }
 
 
-def _receipt(call: Call, shown: RefundPreview) -> list[Line]:
-    from rtp_commands.receipt import refund
-
-    return refund(shown, wide=call.output.wide, environment=call.environment)
-
-
-def _told(refund: Refund) -> Result:
-    """The refund; that nothing is paid before somebody else approves it is said with it."""
-    waits = f"Nothing is paid yet: another person must run rtp refunds approve {refund.id}"
-    return Result(refund, said=waits if refund.state == "waiting" else "")
+def _review(call: Call, refund: str) -> Result:
+    if given := [name for name, value in call.given.items() if value and name != "payment"]:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise Usage(what=f"{refund} was issued already and says itself what it returns: leave out {flags}")
+    shown = call.read(schemas.REVIEW, refund=refund)
+    if call.output.format != "table" or call.flags.fields is not None:
+        return Result(shown)
+    call.output.lines(receipt_of(call, shown))
+    ways = f"To approve it: rtp refunds approve {refund}, else: rtp refunds reject {refund}"
+    return Result(None, said=f"Nothing was changed. {ways}" if shown.allowed else "")
 
 
 def _minor(amount: Asked | None, flag: str) -> int | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtp.plans.schemas import Asked
 from rtp.refund_bulks import schemas
 from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, RowState
 from rtp_commands import arguments
-from rtp_commands.arguments import Asked, id_or_key
+from rtp_commands.arguments import Asked as AskedAmount
+from rtp_commands.arguments import id_or_key
 from rtp_commands.call import Begins, Call, Listing, Result, Severity, Waiting, listing, read, write
+
+if TYPE_CHECKING:
+    from rtp_commands.table import Line
 
 app = typer.Typer()
 
@@ -21,6 +25,15 @@ BulkId = Annotated[str, typer.Argument(metavar="BULK", parser=BULK, help="Id of 
 Results = Annotated[
     Path | None, typer.Option("--results", metavar="FILE", help="CSV of what became of each row.")
 ]  # fmt: skip
+
+
+def _applying(call: Call, asked: Asked) -> list[Line]:
+    """The receipt of a plan that is to be carried out."""
+    from rtp_commands.refunds_bulk_run import receipt
+
+    return receipt(call.read(schemas.SHOW, bulk=asked.path["bulk"]), call.output.wide)
+
+
 STOPPED = Waiting(
     operation=schemas.SHOW,
     param="bulk",
@@ -46,7 +59,7 @@ def plan(
         int | None, typer.Option("--max-count", metavar="N", min=1, help="Refuse a file of more refunds.")
     ] = None,
     max_total: Annotated[
-        list[Asked] | None,
+        list[AskedAmount] | None,
         typer.Option(
             "--max-total", metavar="AMOUNT", parser=arguments.amount, help="Refuse more money; once a currency."
         ),
@@ -83,6 +96,7 @@ def plan(
     severity=Severity.SEVERE,
     confirm="total",
     begins=Begins(watch="rtp refunds bulk show ID", stop="rtp refunds bulk cancel ID"),
+    receipt=_applying,
     exit_codes=(7, 8, 14),
     side_effects="returns money, row by row",
 )
@@ -102,12 +116,11 @@ def apply(
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --no-wait
         rtp refunds bulk apply bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F --dry-run
     """
-    from rtp_commands.refunds_bulk_run import check_results, followed, interruptible, receipt
+    from rtp_commands.refunds_bulk_run import check_results, followed, interruptible
 
     check_results(results)
     with interruptible(call, bulk):
         shown = call.read(schemas.SHOW, bulk=bulk)
-        call.receipt = partial(receipt, shown, call.output.wide)
         if shown.saga_id is None or call.flags.dry_run:
             shown = call.write(schemas.APPLY, ApplyBulk(again=again), bulk=bulk)
         return followed(call, shown, results)

@@ -77,12 +77,7 @@ class _Upload:
         else:
             there = self.call.client.read(schemas.SHOW, bulk=self.bulk).batches
         try:
-            for number, (lines, _) in enumerate(
-                batches(self._filled(itertools.chain(first, rows)), MAX_BATCH_ROWS), start=1
-            ):
-                if number > there:
-                    self._write(schemas.ADD, f"{number:06}", None, lines=lines, bulk=self.bulk, batch=number)
-                    self._progress(number)
+            self._send_rows(itertools.chain(first, rows), there)
             return self._write(schemas.PLAN, "plan", None, bulk=self.bulk)
         except Usage as error:
             raise FileBroken(what=error.params["what"]) from error
@@ -90,6 +85,19 @@ class _Upload:
             self.call.output.quiet = False
             self.call.say(f"Stopped; no money moved. Go on: {self._resume()}")
             raise
+
+    def _send_rows(self, rows: Iterator[Row], there: int) -> None:
+        """Send the batches after those that are `there`, telling how far it is in one line."""
+        checked = told = 0
+        try:
+            for number, (lines, count) in enumerate(batches(self._filled(rows), MAX_BATCH_ROWS), start=1):
+                checked += count
+                if number > there:
+                    self._write(schemas.ADD, f"{number:06}", None, lines=lines, bulk=self.bulk, batch=number)
+                    told += self._tell(f"\r{counted(checked, 'row')} checked")
+        finally:
+            if told:
+                self._tell("\n")
 
     def _write(self, op: Any, part: str, body: Any, *, lines: bytes | None = None, **at: Any) -> Any:
         return self.call.client.write(
@@ -107,10 +115,12 @@ class _Upload:
         words = ["rtp", *sys.argv[1:]]
         return shlex.join([*words, "--bulk", str(self.bulk)] if "--bulk" not in words else words)
 
-    def _progress(self, batch: int) -> None:
-        if sys.stderr.isatty() and not self.call.flags.quiet and "NO_COLOR" not in os.environ:
-            sys.stderr.write(f"\r{batch * MAX_BATCH_ROWS:,} rows checked")
+    def _tell(self, text: str) -> bool:
+        shown = sys.stderr.isatty() and not self.call.flags.quiet and "NO_COLOR" not in os.environ
+        if shown:
+            sys.stderr.write(text)
             sys.stderr.flush()
+        return shown
 
 
 def _caps(asked: list[Asked]) -> list[Any]:

@@ -19,7 +19,9 @@ from rtp.refund_bulks.schemas import Bulk, BulkOutcome
 from rtp_commands.call import Call, Result
 from rtp_commands.cells import Cell, minute, spreadsheet
 from rtp_commands.errors import ResultsNotWritten, StillPending, Terminated, Usage
+from rtp_commands.receipt import LOUD
 from rtp_commands.table import Line, pairs
+from rtp_commands.words import safe
 
 PAUSE, LONG_PAUSE = 0.5, 2.0
 """Seconds between looks; of thousands of rows every count costs as much as a refund."""
@@ -63,7 +65,8 @@ def told(call: Call, bulk: Bulk, code: ExitCode = ExitCode.OK) -> Result:
     """A bulk refund on stdout: as a receipt in a table, else as it is."""
     said = ""
     if bulk.state == "planned":
-        way = f"To carry it out: rtp refunds bulk apply {bulk.id}" if bulk.accepted else "No row of it can be refunded."
+        who = "Another person than who planned it carries it out" if bulk.above else "To carry it out"
+        way = f"{who}: rtp refunds bulk apply {bulk.id}" if bulk.accepted else "No row of it can be refunded."
         said = f"Nothing has moved. {way}"
     if call.output.format != "table" or call.flags.fields is not None:
         return Result(bulk, code, said)
@@ -78,6 +81,7 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
     rows = [
         ("Bulk", f"{bulk.id}, {bulk.file}"),
         ("State", bulk.state),
+        *_planner(bulk),
         ("Rows", f"{bulk.rows}, of which {bulk.refused} refused"),
         ("Refunds", f"{bulk.accepted}, together {_money(bulk.totals)}"),
         ("At most", ", ".join(caps) or "without a cap"),
@@ -93,9 +97,25 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
         ]
     elif bulk.expires_at is not None:
         rows += [("Valid until", f"{minute(bulk.expires_at.isoformat())} UTC, or until a payment of it changes")]
+    rows += _second_person(bulk)
     if bulk.error:
         rows += [("Stopped", bulk.error)]
-    return pairs([*((name, Cell(text)) for name, text in rows), ("", Cell("final: it cannot be undone"))], wide)
+    rows += [("Final", "A refund that succeeded cannot be undone.")]
+    rows += [("WARNING", bulk.warning)] if bulk.warning else []
+    return pairs([(name, Cell(safe(text), style=LOUD.get(name, ""))) for name, text in rows], wide)
+
+
+def _planner(bulk: Bulk) -> list[tuple[str, str]]:
+    at = f", {minute(bulk.planned_at.isoformat())} UTC" if bulk.planned_at is not None else ""
+    return [("Planned by", f"{bulk.planner}{at}")] if bulk.planner else []
+
+
+def _second_person(bulk: Bulk) -> list[tuple[str, str]]:
+    """That all rows together are above the policy's amount, and what another person runs then."""
+    if bulk.above is None:
+        return []
+    why = f"above {bulk.above} in all, so another person than who planned it must look at it and run:"
+    return [("Second look", why), ("", f"rtp refunds bulk apply {bulk.id}")]
 
 
 def _policy(bulk: Bulk) -> list[tuple[str, str]]:

@@ -9,24 +9,22 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from typer._click.globals import get_current_context
 
 from rtp.client import AnswerOfAnotherVersion, OutcomeUnknown
 from rtp.errors import RtpError
 from rtp.operations import Operation, Plan
 from rtp.payments.schemas import in_words
 from rtp.plans import schemas as plans
+from rtp.plans.schemas import Asked
 from rtp_commands import prompts
 from rtp_commands.call import Call, Planned, Result
 from rtp_commands.errors import EndedFailed, EndedUnknown, PlanOfOtherCommand, StillPending, Terminated, Usage
 from rtp_commands.journal import Ending, Intent, Journal, State, new_id, now
-from rtp_commands.leaf import Severity, Waiting
+from rtp_commands.leaf import Leaf, Severity, Waiting
+from rtp_commands.planned import receipt_of, undo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rtp.client import Outcome
-    from rtp_commands.table import Line
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -41,7 +39,7 @@ def send(call: Call, op: Operation[B, R], body: B | None, params: dict[str, Any]
     """
     if call.flags.dry_run:
         outcome = call.client.write(op, body, dry_run=True, reason=call.flags.reason, at=params)
-        raise Planned(outcome.plan)
+        raise Planned(outcome.plan, _asked(params, body))
     plan = _confirmed(call, op, body, params)
     op_id = new_id()
     intent = intent_of(call, op, op_id, body, params, plan)
@@ -163,10 +161,10 @@ def apply_plan(call: Call, plan_id: str, *, any_operation: bool = False) -> Resu
         raise Usage(what="a plan holds its own reason and key: --reason and --idempotency-key go with its dry run")
     shown = call.client.read(plans.SHOW, plan=plan_id)
     if call.flags.dry_run:
-        raise Planned(shown)
+        raise Planned(shown, shown.asked)
     op = plans.APPLY if any_operation else _planned_operation(call, shown)
     if prompts.interactive() and _asks(call):
-        call.output.tell(_receipt(call, shown))
+        call.output.tell(receipt_of(call, _leaf(call, shown), shown, shown.asked))
     _ask(call, _typed_value(call, shown.result if isinstance(shown.result, dict) else {}))
     op_id = new_id()
     applying: Operation[Any, Any] = msgspec.structs.replace(
@@ -185,6 +183,19 @@ def _planned_operation(call: Call, shown: Plan) -> Operation[Any, Any]:
     return op
 
 
+def _leaf(call: Call, shown: Plan) -> Leaf:
+    """The command that the plan is of, which is another one than this where any plan can be carried out."""
+    if shown.operation in [op.id for op in call.leaf.operations]:
+        return call.leaf
+    from rtp_commands.tree import leaf_of
+
+    return leaf_of(shown.operation) or call.leaf
+
+
+def _asked(params: dict[str, Any], body: Any) -> Asked:
+    return Asked(path=params, body=None if body is None else msgspec.to_builtins(body, enc_hook=str))
+
+
 def _ended(call: Call, outcome: Outcome[Any]) -> Any:
     """The outcome's value, waited for where that is declared and wanted."""
     value = outcome.value
@@ -192,35 +203,6 @@ def _ended(call: Call, outcome: Outcome[Any]) -> Any:
         value = await_end(call, call.leaf.waiting, value)
     _tell_done(call, outcome, value)
     return value
-
-
-def _receipt(call: Call, plan: Plan) -> Sequence[Line]:
-    from rtp_commands.receipt import lines
-
-    return lines(plan, reversible=undo(call, None), wide=call.output.wide)
-
-
-def show_plan(call: Call, plan: Plan) -> int:
-    """Print what a dry run found and how to carry it out."""
-    if call.output.format == "table":
-        call.output.lines(_receipt(call, plan))
-    else:
-        call.output.one(msgspec.to_builtins(plan, enc_hook=str) | call.leaf.way_back(undo(call, None)))
-    sys.stdout.flush()
-    way = f"To carry it out: {get_current_context().command_path} --plan {plan.id}"
-    call.say(f"Nothing was changed. {way if plan.changes or plan.jobs else 'There is nothing to carry out.'}")
-    return 0
-
-
-def undo(call: Call, value: Any) -> str:
-    """The command that undoes this one, with what is known filled in; or that it is final."""
-    if call.leaf.reversible is None:
-        return "final: it cannot be undone"
-    text = call.leaf.reversible
-    known = {name.upper(): str(given) for name, given in call.given.items() if isinstance(given, str)}
-    if (made := getattr(value, "id", None)) is not None:
-        known = {name.upper(): str(made) for name in call.given} | {"ID": str(made)} | known
-    return "undo: " + " ".join(known.get(word, word) for word in text.split())
 
 
 def _tell_done(call: Call, outcome: Outcome[Any], value: Any) -> None:
@@ -259,7 +241,7 @@ def _confirmed(call: Call, op: Operation[Any, Any], body: Any, params: dict[str,
     if planned is None:
         return None
     if prompts.interactive():
-        call.output.tell(_receipt(call, planned) if call.receipt is None else call.receipt())
+        call.output.tell(receipt_of(call, call.leaf, planned, _asked(params, body)))
     _ask(call, _typed_value(call, planned.result if isinstance(planned.result, dict) else {}))
     return planned.id
 

@@ -19,7 +19,7 @@ ADDED: dict[Role, frozenset[str]] = {
         payment_methods.list payment_methods.show payments.list payments.show plans.show prices.list prices.show
         products.list products.show reconcile.check reconcile.list reconcile.show reconcile_aside.list
         reconcile_aside.show refund_bulks.export refund_bulks.list refund_bulks.show refund_policy.plan
-        refund_policy.show refunds.list refunds.preview refunds.show sagas.list sagas.show sandbox.events
+        refund_policy.show refunds.list refunds.preview refunds.review refunds.show sagas.list sagas.show sandbox.events
         sandbox.show slo.list slo.report slo.validate staff.list subscriptions.list subscriptions.show
         today.show users.diagnose users.list users.show webhooks_deliveries.list webhooks_received.list
         webhooks_received.show whoami.show

@@ -111,7 +111,8 @@ class Peer:
     def _find(self, asked: Asked) -> Answer:
         if asked.path == "/v1/whoami":
             who = {"kind": "token", "id": "tok", "name": "test", "role": "owner"}
-            return Answer(200, {"principal": who, "environment": self.environment, "version": self.version, "instance": "peer"})
+            said = {"environment": self.environment, "version": self.version, "instance": "peer"}
+            return Answer(200, {"principal": who, **said})
         found = self.answers.get((asked.method, asked.path))
         if found is None:
             problem = {"code": "not_found", "detail": f"no answer to {asked.path}", "status": 404, "exit_code": 5}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import msgspec
 
 from rtp.kit.money import Money
-from rtp.refunds.schemas import Finding, PreviewPart, RefundPreview
-from rtp_commands.receipt import refund
+from rtp.refunds.schemas import Finding, PreviewPart, RefundPreview, RefundReview
+from rtp_commands.receipt import refund, review
 from rtp_commands.table import plain
 from rtp_commands.words import width
 
@@ -68,7 +71,7 @@ Left after it                                                250.00
 Policy      version 4
   payment   ok: 250.00 USD left of it after this
   window    ok: day-trading-room: 12 days old, of 60
-  approval  approval: above 200.00 USD: another person must approve
+  approval  waits: above 200.00 USD: another person must approve
 
 Subscription  day-trading-room stays active and is charged again on 2026-12-22
               (--cancel-subscription now|period-end)
@@ -76,6 +79,69 @@ Access        stays as it is (--revoke-access)
 Approval      another person, operator or above, within 3 days
 Final         A refund that succeeded cannot be undone.
 """
+
+
+SHOWN: dict[str, Any] = msgspec.structs.asdict(PREVIEW) | {
+    "refund": "rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F",
+    "state": "waiting",
+    "reason": "requested_by_customer",
+    "note": "Was away all summer.",
+    "ticket": "SUP-7",
+    "issued_by": "sam@example.com",
+    "issued_at": datetime(2026, 11, 22, 9, 5, tzinfo=UTC),
+    "expires_at": datetime(2026, 11, 25, 9, 5, tzinfo=UTC),
+    "held_because": "above 200.00 USD",
+    "actor": "kim@example.com",
+    "approval": "",
+    "subscription": "day-trading-room ends now",
+    "access": "closes now, with the subscription",
+    "findings": [
+        Finding(rule="second person", state="ok", detail="kim@example.com did not ask for it"),
+        Finding(rule="time", state="ok", detail="until 2026-11-25 09:05 UTC"),
+    ],
+}
+REVIEW = RefundReview(**SHOWN)
+HEAD = """\
+Refund       rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F, waiting: above 200.00 USD
+Payment      pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F, day-trading-room-monthly, period 3
+Member       ada@example.com (usr_38G54Q4EBXYTQ)
+Back to      visa ending 4242, which paid it, and nowhere else
+Issued by    sam@example.com, 2026-11-22 09:05 UTC: requested by customer,
+             ticket SUP-7
+Note         Was away all summer.
+Second look  kim@example.com, on prod
+"""
+FOOT = """\
+Approval         kim@example.com may give it
+  second person  ok: kim@example.com did not ask for it
+  time           ok: until 2026-11-25 09:05 UTC
+
+Subscription  day-trading-room ends now
+Access        closes now, with the subscription
+Final         A refund that succeeded cannot be undone.
+"""
+
+
+def test_the_receipt_of_an_approval_says_who_issued_it_why_and_whose_second_look_it_is() -> None:
+    page = plain(review(REVIEW, wide=80, environment="prod"))
+    head, amounts, *foot = page.split("\n\n")
+    assert head + "\n" == HEAD
+    assert amounts + "\n" == PAGE.split("\n\n")[1] + "\n", "the lines, the tax and what is left are as in its preview"
+    assert "\n\n".join(foot) == FOOT
+
+
+def test_an_approval_that_would_be_refused_says_so_last() -> None:
+    refused = msgspec.structs.replace(REVIEW, allowed=False, refusal="You issued it.")
+    page = plain(review(refused, wide=80, environment="prod"))
+    assert "Approval         kim@example.com may not give it" in page
+    assert page.splitlines()[-1].split() == ["REFUSED", "You", "issued", "it."]
+
+
+def test_a_warning_stands_below_what_is_final_and_what_is_known_of_why_beside_who_asks() -> None:
+    warned = msgspec.structs.replace(PREVIEW, warning="Nobody can approve it.")
+    page = plain(refund(warned, wide=80, environment="prod", why="goodwill, ticket SUP-7", note="Once."))
+    assert page.splitlines()[-1].split() == ["WARNING", "Nobody", "can", "approve", "it."]
+    assert "Asked by  sam@example.com, on prod: goodwill, ticket SUP-7\nNote      Once.\n" in page
 
 
 def test_the_receipt_says_who_gets_what_back_what_stays_and_what_is_final() -> None:
@@ -97,8 +163,11 @@ def test_no_line_is_wider_than_it_may_be_whatever_the_things_are_called() -> Non
         lines=[msgspec.structs.replace(PREVIEW.lines[0], description="价格" * 60, net=usd(99_999_999_999))],
     )
     for wide in (80, 100):
-        page = plain(refund(long, wide=wide, environment="dev"))
-        assert max(width(line) for line in page.splitlines()) <= wide
+        shown = RefundReview(
+            **SHOWN | {"email": long.email, "lines": long.lines, "note": "价" * 500, "ticket": "T" * 100}
+        )
+        for page in (refund(long, wide=wide, environment="dev"), review(shown, wide=wide, environment="dev")):
+            assert max(width(line) for line in plain(page).splitlines()) <= wide
 
 
 def test_every_fact_of_the_receipt_is_in_the_json_too() -> None:

@@ -20,7 +20,7 @@ from rtp_server import operation, routes
 
 OTHERWISE = {"plans.apply", "webhooks.receive"}
 """Routes without an endpoint of ours: one answers what the planned operation answers, one answers the provider."""
-NO_CALL = {"plans.show", "webhooks_deliveries.due"}
+NO_CALL = {"webhooks_deliveries.due"}
 """Handlers that return no call of another function, so their own type is all there is to compare."""
 
 

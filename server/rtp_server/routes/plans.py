@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
@@ -11,8 +12,8 @@ from litestar.params import FromPath, HeaderParameter
 from rtp.db import plans as stored
 from rtp.db.frame import Frame
 from rtp.errors import Problem
-from rtp.operations import Plan
 from rtp.plans import schemas
+from rtp.plans.schemas import Asked, PlanDetail
 from rtp_server import writes
 from rtp_server.keys import key_of
 from rtp_server.operation import operation, principal_of
@@ -20,9 +21,11 @@ from rtp_server.state import State
 
 
 @operation(schemas.SHOW)
-async def show(frame: Frame, plan: str) -> Plan:
+async def show(frame: Frame, plan: str) -> PlanDetail:
     """Show what a plan would do."""
-    return (await stored.get(frame, plan)).document
+    found = await stored.get(frame, plan)
+    body = None if isinstance(found.request.body, str) else found.request.body
+    return PlanDetail(**msgspec.structs.asdict(found.document), asked=Asked(path=found.request.path, body=body))
 
 
 @post(

@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.operations import Page
-from rtp.refunds import canceling, deciding, policies, previewing, schemas, service
+from rtp.refunds import canceling, deciding, policies, previewing, reviewing, schemas, service
 from rtp.refunds.schemas import (
     Decision,
     IssueRefund,
@@ -19,6 +19,7 @@ from rtp.refunds.schemas import (
     RefundDetail,
     RefundPolicy,
     RefundPreview,
+    RefundReview,
     RefundRules,
     RefundState,
 )
@@ -45,6 +46,12 @@ async def show(frame: Frame, refund: str) -> RefundDetail:
 async def preview(frame: Frame, payment: str, data: PreviewRefund) -> RefundPreview:
     """Show what a refund would do."""
     return await previewing.preview(frame, payment, data)
+
+
+@operation(schemas.REVIEW)
+async def review(frame: Frame, refund: str) -> RefundReview:
+    """Show what approving a refund would do."""
+    return await reviewing.review(frame, refund)
 
 
 @operation(schemas.ISSUE)
@@ -95,4 +102,17 @@ async def apply_policy(frame: Frame, data: RefundRules) -> PolicyDiff:
     return await policies.apply(frame, data)
 
 
-HANDLERS = (list_refunds, show, preview, issue, approve, reject, cancel, retry, show_policy, plan_policy, apply_policy)
+HANDLERS = (
+    list_refunds,
+    show,
+    preview,
+    review,
+    issue,
+    approve,
+    reject,
+    cancel,
+    retry,
+    show_policy,
+    plan_policy,
+    apply_policy,
+)

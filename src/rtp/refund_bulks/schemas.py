@@ -70,6 +70,9 @@ class Bulk(Struct, kw_only=True):
 
     `policy_version` is the refund policy that judged the rows, 0 for none; `approvals` of the accepted will need a
     second person, and `limits` are the rolling limits of who planned it, with all rows together.
+
+    One that is shown names its `planner`; while it is planned, `above` is the policy's amount that it is above in all,
+    so that another person than who planned it must carry it out, and `warning` is why nobody may be able to.
     """
 
     id: str
@@ -105,6 +108,9 @@ class Bulk(Struct, kw_only=True):
     expires_at: datetime | None
     applied_at: datetime | None
     ended_at: datetime | None
+    planner: str = ""
+    above: Money | None = None
+    warning: str = ""
 
 
 class BulkOutcome(Struct, kw_only=True):

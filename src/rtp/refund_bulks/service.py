@@ -26,6 +26,7 @@ from rtp.refund_bulks.schemas import ApplyBulk, Bulk, BulkOutcome, BulkState, Cr
 from rtp.refunds import outlook
 from rtp.sagas import service as sagas
 from rtp.sagas.spec import Definition
+from rtp.tokens import service as tokens
 
 
 async def create(frame: Frame, body: CreateBulk) -> Bulk:
@@ -44,7 +45,7 @@ async def plan(frame: Frame, key: str) -> Bulk:
     if before.state == "canceled":
         raise BulkEnded(key=before.id, state=before.state)
     if before.state != "draft":
-        return before
+        return await _told(frame, before)
     if not before.rows:
         raise BulkWithoutRows(key=before.id, refused=0, rows=0)
     policy.hold_caps(before.id, before.accepted, before.totals, before.max_count, before.max_totals)
@@ -59,7 +60,7 @@ async def plan(frame: Frame, key: str) -> Bulk:
         limits=msgspec.to_builtins(await outlook.uses(frame, before.totals)),
     )
     frame.record("bulk.planned", after.id, after.version, before=before, after=after)
-    return after
+    return await _told(frame, after)
 
 
 async def apply(frame: Frame, definition: Definition, key: str, request: ApplyBulk) -> Bulk:
@@ -153,7 +154,17 @@ async def show(frame: Frame, key: str) -> Bulk:
 
     Raises: BulkNotFound.
     """
-    return await find(frame, key)
+    return await _told(frame, await find(frame, key))
+
+
+async def _told(frame: Frame, bulk: Bulk) -> Bulk:
+    """With who planned it, and whether another person must carry it out."""
+    planner = bulk.planned_by or bulk.created_by
+    beyond = await outlook.beyond_threshold(frame, bulk.totals) if bulk.state == "planned" else None
+    told = msgspec.structs.replace(bulk, planner=await tokens.called(frame, planner))
+    if beyond is None:
+        return told
+    return msgspec.structs.replace(told, above=beyond[1], warning=await outlook.warning(frame, planner))
 
 
 async def page(frame: Frame, page: PageRequest, *, state: BulkState | None = None) -> Page[Bulk]:

@@ -11,6 +11,10 @@ from rtp.refunds.schemas import Ending, PreviewRefund
 from rtp.subscriptions import service as subscriptions
 from rtp.subscriptions.schemas import CancelSubscription, Subscription
 
+_STAYS = "stays as it is"
+_ENDING, _CLOSING = " (--cancel-subscription now|period-end)", " (--revoke-access)"
+"""By which flags of `rtp refunds issue` that would differ."""
+
 
 def refuse_impossible(payment: Payment, lines: list[SoldLine], asked: PreviewRefund) -> None:
     """What can be seen to be impossible without looking further.
@@ -38,12 +42,15 @@ async def carry_out(frame: Frame, payment: Payment, *, cancel: Ending, revoke: b
         raise NothingToRevoke(subscription=held.id)
 
 
-async def in_words(frame: Frame, payment: Payment, asked: PreviewRefund) -> tuple[str, str]:
-    """What becomes of the subscription and of the access, for the preview."""
+async def in_words(frame: Frame, payment: Payment, asked: PreviewRefund, *, asking: bool = True) -> tuple[str, str]:
+    """What becomes of the subscription and of the access; who is `asking` is told by which flag that would differ."""
     if not payment.source.startswith("sub_"):
         return "none was paid for", "nothing is opened or closed"
     held = await subscriptions.show(frame, payment.source)
-    return _subscription(held, asked), _access(held, asked)
+    subscription, access = _subscription(held, asked), _access(held, asked)
+    return subscription + (_ENDING if asking and asked.cancel_subscription == "no" else ""), access + (
+        _CLOSING if asking and access == _STAYS else ""
+    )
 
 
 def _subscription(held: Subscription, asked: PreviewRefund) -> str:
@@ -54,7 +61,7 @@ def _subscription(held: Subscription, asked: PreviewRefund) -> str:
         return f"{held.product} ends on {day}"
     goes_on = held.status in {"trialing", "active", "past_due"} and not held.cancel_at_period_end
     charged = f" and is charged again on {day}" if goes_on else ""
-    return f"{held.product} stays {held.status}{charged} (--cancel-subscription now|period-end)"
+    return f"{held.product} stays {held.status}{charged}"
 
 
 def _access(held: Subscription, asked: PreviewRefund) -> str:
@@ -62,4 +69,4 @@ def _access(held: Subscription, asked: PreviewRefund) -> str:
         return "closes now, with the subscription"
     if asked.revoke_access:
         return f"closes now; a payment for the time after {held.period_end:%Y-%m-%d} opens it again"
-    return "stays as it is (--revoke-access)"
+    return _STAYS

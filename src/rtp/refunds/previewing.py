@@ -8,7 +8,7 @@ from rtp.kit.money import Money
 from rtp.payments import methods
 from rtp.payments import service as payments
 from rtp.payments.schemas import LinePart, Payment, SoldLine
-from rtp.refunds import allocation, follow_ups, judging, service
+from rtp.refunds import allocation, desks, follow_ups, judging, second_person, service
 from rtp.refunds.judging import Judged
 from rtp.refunds.schemas import Finding, PreviewPart, PreviewRefund, RefundPreview
 from rtp.users import service as users
@@ -58,6 +58,7 @@ async def preview(frame: Frame, payment_key: str, asked: PreviewRefund) -> Refun
         findings=findings,
         subscription=subscription,
         access=access,
+        warning=await _warning(frame) if judged.approval else "",
     )
 
 
@@ -89,6 +90,10 @@ async def _own_account(frame: Frame, payment: Payment) -> list[Finding]:
 
 def _approval(judged: Judged) -> str:
     return f"another person, {judged.approver} or above, within {judged.approval_days} days" if judged.approval else ""
+
+
+async def _warning(frame: Frame) -> str:
+    return second_person.warning(frame, (await desks.current(frame)).rules, frame.principal.id)
 
 
 def _shown(lines: list[SoldLine], parts: list[LinePart]) -> list[PreviewPart]:

@@ -130,7 +130,8 @@ class PreviewPart(RefundPart, kw_only=True):
 class RefundPreview(Struct, kw_only=True):
     """What a refund would do, without doing it: `refundable` before it and `left` after it.
 
-    `findings` are the rules it was held to, `policy_version` is 0 where none is applied. `final` cannot be undone.
+    `findings` are the rules it was held to, `policy_version` is 0 where none is applied. `final` cannot be undone;
+    `warning` is what will come of it that is likely not meant.
     """
 
     payment_id: str
@@ -155,7 +156,26 @@ class RefundPreview(Struct, kw_only=True):
     findings: list[Finding]
     subscription: str
     access: str
+    warning: str = ""
     final: str = "A refund that succeeded cannot be undone."
+
+
+class RefundReview(RefundPreview, kw_only=True):
+    """What approving a refund would do: as its preview, with who issued it and why, and what its approval asks for.
+
+    `actor` is who would approve it and `allowed` is whether they may; `refunded` and `refundable` are without it;
+    `held_because` is why it waits.
+    """
+
+    refund: str
+    state: RefundState
+    reason: Reason
+    note: str
+    ticket: str
+    issued_by: str
+    issued_at: datetime
+    expires_at: datetime | None
+    held_because: str = ""
 
 
 Subject = Literal["support", "operator", "owner", "local", "token"]
@@ -261,6 +281,7 @@ SHOW = read("refunds.show", "/refunds/{refund}", RefundDetail)
 PREVIEW = Operation(
     "refunds.preview", "POST", "/payments/{payment}/refund-preview", RefundPreview, body=PreviewRefund, kind="read"
 )
+REVIEW = read("refunds.review", "/refunds/{refund}/review", RefundReview)
 ISSUE = write("refunds.issue", "POST", "/payments/{payment}/refunds", Refund, body=IssueRefund, money=True, status=201)
 APPROVE = write("refunds.approve", "POST", "/refunds/{refund}/approve", Refund, body=Decision, money=True)
 REJECT = write("refunds.reject", "POST", "/refunds/{refund}/reject", Refund, body=Decision)

@@ -39,11 +39,25 @@ def _local_counts(frame: Frame, rules: RefundRules | None) -> bool:
 
     Raises: LocalOwnerDecides, when it is they who decide and they are not.
     """
-    said = rules.local_approves if rules is not None else None
-    counts = frame.premises.environment == "dev" and said is not False
+    counts = _counted(frame, rules)
     if frame.principal.kind == "owner" and not counts:
         raise LocalOwnerDecides()
     return counts
+
+
+def _counted(frame: Frame, rules: RefundRules | None) -> bool:
+    said = rules.local_approves if rules is not None else None
+    return frame.premises.environment == "dev" and said is not False
+
+
+def warning(frame: Frame, rules: RefundRules | None, asked_by: str) -> str:
+    """Why what somebody asks for may find nobody who can approve it; empty where nothing speaks for that."""
+    if asked_by != LOCAL or _counted(frame, rules):
+        return ""
+    return (
+        "Nobody whose account or token the local owner made can be the second person to the local owner, so this may "
+        "find none. Ask as a staff member instead: rtp tokens create --name NAME --staff EMAIL --role ROLE"
+    )
 
 
 async def _same(frame: Frame, *, local: bool, asked_by: str, at: datetime) -> str | None:

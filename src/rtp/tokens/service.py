@@ -12,7 +12,7 @@ from rtp.db.listing import PageRequest
 from rtp.errors import NotLoggedIn
 from rtp.kit import ids
 from rtp.operations import Page
-from rtp.permissions import ROLES, Principal, at_least
+from rtp.permissions import LOCAL_OWNER, ROLES, Principal, at_least
 from rtp.staff import service as staff
 from rtp.tokens import policy, repository
 from rtp.tokens.errors import TokenAlreadyRevoked, TokenNotFound, TokenRoleAboveStaff, TokenStaffDisabled
@@ -103,6 +103,19 @@ async def minters(frame: Frame, key: str, at: datetime) -> set[str]:
         known |= made
         new = _kind("tok", made)
     return known
+
+
+async def called(frame: Frame, key: str) -> str:
+    """What a principal is called: a staff member's e-mail, a token's name, `local owner`; else the id itself.
+
+    Raises: StaffNotFound, TokenNotFound.
+    """
+    if key.startswith("stf_"):
+        return (await staff.resolve(frame, key))[1].email
+    if key.startswith("tok_"):
+        token = await repository.find(frame, ids.parse_or("tok", key, TokenNotFound))
+        return key if token is None else token.name
+    return LOCAL_OWNER.name if key == LOCAL_OWNER.id else key
 
 
 def _kind(prefix: str, keys: Iterable[str]) -> set[UUID]:
