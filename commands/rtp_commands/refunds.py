@@ -17,7 +17,7 @@ from rtp.refunds.schemas import (
     Refund,
     RefundState,
 )
-from rtp_commands import arguments, refunds_bulk, refunds_policy
+from rtp_commands import arguments, refunds_bulk, refunds_policy, refunds_report
 from rtp_commands.arguments import PAYMENT, Asked, AskedLine, id_or_key
 from rtp_commands.call import Call, Listing, Result, Severity, listing, read, write
 from rtp_commands.errors import Usage
@@ -280,3 +280,4 @@ def _minor(amount: Asked | None, flag: str) -> int | None:
 
 app.registered_commands += refunds_policy.app.registered_commands
 app.registered_commands += refunds_bulk.app.registered_commands
+app.registered_commands += refunds_report.app.registered_commands

@@ -38,8 +38,9 @@ ADDED: dict[Role, frozenset[str]] = {
         """
         breakers.reset cache.purge cache.warm catalog.apply chaos.record disputes.accept jobs.purge jobs.retry
         loadtests.finish loadtests.start migrations.apply migrations.history migrations.plan migrations.status
-        reconcile.run reconcile_aside.close refund_bulks.apply refund_bulks.cancel refunds.approve sagas.cancel
-        sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export users.import
+        reconcile.run reconcile_aside.close refund_bulks.apply refund_bulks.cancel refund_reports.show refunds.approve
+        sagas.cancel sagas.retry sandbox.dispute sandbox.reset sandbox.set subscriptions.import users.export
+        users.import
         webhooks_deliveries.due webhooks_deliveries.report webhooks_deliveries.show webhooks_endpoints.create
         webhooks_endpoints.delete webhooks_endpoints.disable webhooks_endpoints.enable webhooks_endpoints.list
         webhooks_endpoints.rotate webhooks_endpoints.show webhooks_endpoints.test webhooks_endpoints.update

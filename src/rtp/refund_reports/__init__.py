@@ -1,0 +1,1 @@
+"""The refunds of a month for a third person: a random sample, and who approved whose."""
