@@ -6,7 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from rtp_commands.errors import ConfirmationNeeded, ConfirmationWrong, NotConfirmed
+from rtp_commands.errors import ConfirmationNeeded, ConfirmationWrong, NotConfirmed, Terminated
 from rtp_commands.leaf import Severity
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def _typed(call: Call, environment: str, value: str) -> None:
         )
     if given is None:
         given = _ask(f"This changes {environment}. Type {value} to go on: ")
-    if given.strip() != value:
+    given = given.strip()
+    if given != value:
         raise ConfirmationWrong(given=repr(given), wanted=repr(value))
 
 
@@ -70,7 +71,12 @@ def command_line() -> str:
 def _ask(question: str) -> str:
     sys.stderr.write(question)
     sys.stderr.flush()
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.readline()
+    except (KeyboardInterrupt, Terminated):
+        sys.stderr.write("\nNothing was changed.\n")
+        raise
     if not line:
+        sys.stderr.write("\n")
         raise NotConfirmed()
     return line

@@ -266,10 +266,17 @@ def test_on_a_terminal_prod_shows_the_plan_asks_and_carries_out_that_plan(
     assert [one.query for one in suspend.writes()] == [{"plan": made.plan["id"]}] * sent
 
 
-def test_ctrl_c_at_the_question_changes_nothing_and_exits_130(there: Any, suspend: Any) -> None:
+@pytest.mark.parametrize(
+    "typed, code, said", [("\x03", 130, "Interrupted."), ("\x04", 2, "Error: It was not confirmed.")]
+)
+def test_ctrl_c_and_ctrl_d_at_the_question_change_nothing_and_say_so(
+    there: Any, suspend: Any, typed: str, code: int, said: str
+) -> None:
     suspend.environment = "prod"
-    ended, _ = on_a_terminal(there, ["users", "suspend", ADA], "\x03")
-    assert (ended, suspend.writes()) == (130, [])
+    ended, text = on_a_terminal(there, ["users", "suspend", ADA], typed)
+    lines = [line.strip() for line in text.partition("[y/N]")[2].splitlines()]
+    assert (ended, suspend.writes()) == (code, [])
+    assert {said, "Nothing was changed."} <= set(lines), text
 
 
 def test_sigterm_exits_143(there: Any, peer: Any, made: Any) -> None:
