@@ -29,7 +29,7 @@ async def test_a_charge_that_only_the_provider_has_is_found(shop: Shop) -> None:
     await shop.provider.charge("by-hand", Money(700, "USD"), (await shop.provider.tokenize("visa")).ref, "by hand")
     shop.clock.instant += timedelta(hours=1)
     found = (await shop.broken())["provider record"]
-    assert found.examples == ["by-hand: only the provider has it"]
+    assert (found.examples, found.fix) == (["by-hand: only the provider has it"], "rtp reconcile run")
 
 
 async def test_a_charge_that_the_provider_does_not_have_is_found(shop: Shop) -> None:

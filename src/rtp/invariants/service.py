@@ -116,7 +116,7 @@ async def _record(frame: Frame, record: Record) -> Finding:
     held = f"charges {len(charges)}, refunds {len(refunds)}: {policy.SPAN.days} days are equal here and there"
     seen_to = await reconciliation.seen_to(frame, record.provider, [one.key for one in found])
     broken = [f"{one.key}: {one.what}" for one in found if one.key not in seen_to]
-    return policy.finding(RECORD, broken, held=held, fix="rtp doctor money -o json")
+    return policy.finding(RECORD, broken, held=held, fix="rtp reconcile run")
 
 
 async def _unasked(frame: Frame) -> Finding:
