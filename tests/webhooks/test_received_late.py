@@ -87,6 +87,36 @@ async def test_a_late_failure_that_the_provider_does_not_confirm_moves_nothing(
     assert (await show(f"payments/{payment.id}"))["refundable"]["amount"] == 7_500
 
 
+@pytest.mark.parametrize("differing", ["amount", "reference"])
+async def test_a_late_failure_of_another_object_under_its_key_is_not_booked_though_the_provider_insists(
+    api: httpx.AsyncClient, clock: FixedClock, provider: FakeProvider, waiting: Waiting, show: Show, differing: str
+) -> None:
+    payment, refund = await returned(waiting)
+    clock.instant += timedelta(days=2)
+    event = failure(provider, refund)
+    made = provider.book.record.refunds[refund.id]
+    changes: dict[str, Any] = {"amount": {"amount": refund.amount + refund.amount}, "reference": {"ref": "re_another"}}
+    other = msgspec.structs.replace(made.refund, **changes[differing])
+    provider.book.record.refunds[refund.id] = msgspec.structs.replace(made, refund=other)
+    key = (await webhooks.post(api, event)).json()["id"]
+    await webhooks.process(waiting.frames, provider, key)
+    failed = await show(f"webhooks/received/{key}")
+    assert (failed["state"], failed["error_code"]) == ("failed", "webhook_contradicts")
+    assert (await show(f"refunds/{refund.id}"))["state"] == "succeeded"
+    assert (await show(f"payments/{payment.id}"))["refundable"]["amount"] == 7_500
+
+
+@pytest.mark.parametrize("state", ["succeeded", "pending"])
+async def test_money_comes_back_by_nothing_but_a_failure_that_the_provider_was_asked_about(
+    provider: FakeProvider, waiting: Waiting, show: Show, state: Any
+) -> None:
+    payment, refund = await returned(waiting)
+    asked = msgspec.structs.replace(provider.book.record.refunds[refund.id].refund, state=state)
+    async with waiting.writing() as frame:
+        assert (await settling.come_back(frame, refund.id, asked)).version == refund.version
+    assert (await show(f"payments/{payment.id}"))["refundable"]["amount"] == 7_500
+
+
 async def test_late_failures_told_twice_and_at_once_are_mirrored_once(
     api: httpx.AsyncClient, frames: Frames, clock: FixedClock, provider: FakeProvider, waiting: Waiting, show: Show
 ) -> None:
@@ -98,6 +128,8 @@ async def test_late_failures_told_twice_and_at_once_are_mirrored_once(
     keys = sorted({answer.json()["id"] for answer in answers})
     assert len(keys) == 2
     await asyncio.gather(*(webhooks.process(frames, provider, key) for key in keys * 3))
+    kept = [await show(f"webhooks/received/{key}") for key in keys]
+    assert {one["state"] for one in kept} == {"processed"}, "the second is told that nothing is new"
     await waiting.work()
     assert (await show(f"refunds/{refund.id}"))["state"] == "failed"
     assert (await show(f"payments/{payment.id}"))["refundable"]["amount"] == 10_000
