@@ -6,7 +6,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints, ids
 from rtp.payments import methods, policy, repository, service
 from rtp.payments.errors import CardNotKnown, ProviderDeclined, ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider, hold_to
+from rtp.payments.ports import PATIENT, PaymentProvider, fits, hold_to
 from rtp.payments.schemas import Payment
 
 
@@ -22,6 +22,7 @@ async def reconcile(context: Context, payment: str, asked: int) -> None:
     """Ask the provider what became of a payment whose answer did not come.
 
     What it does not know yet may still be on its way, so it is never taken for failed: it is asked again under its key.
+    What it says of another amount is not believed.
     """
     provider: PaymentProvider = context.services["provider"]
     outcome = await provider.retrieve_charge_by_key(payment)
@@ -29,7 +30,7 @@ async def reconcile(context: Context, payment: str, asked: int) -> None:
         locked = await service.lock(frame, payment)
         if locked.state != "unknown":
             return
-        if outcome is not None and outcome.state == "pending":
+        if outcome is not None and (outcome.state == "pending" or not fits(outcome, locked.amount)):
             service.ask_later(frame, locked, asked + 1)
         elif outcome is not None:
             await service.settle(frame, payment, outcome)
@@ -61,6 +62,8 @@ async def _ask(context: Context, payment: Payment, next_question: int) -> None:
     async with context.writing() as frame:
         if outcome.state == "pending":  # whether there is money is known later, by a webhook or by asking
             await service.lose(frame, payment.id, next_question, waits_for=outcome.failure_reason)
+        elif not fits(outcome, payment.amount):
+            await service.lose(frame, payment.id, next_question, waits_for="other_amount")
         else:
             await service.settle(frame, payment.id, outcome)
     failpoints.reach("job.after_commit")

@@ -243,6 +243,12 @@ def hold_to(provider: PaymentProvider, payment: str, made_through: str) -> None:
         raise ProviderOther(key=payment, theirs=made_through, ours=provider.name)
 
 
+def fits(told: ProviderCharge | ProviderRefund, amount: Money) -> bool:
+    """Whether an answer is about the amount that was asked for; a charge that succeeded has taken all of it."""
+    taken = told.captured if isinstance(told, ProviderCharge) and told.state == "succeeded" else told.amount
+    return told.amount == taken == amount
+
+
 def declined(charge: ProviderCharge) -> ProviderDeclined:
     """A failed charge as the error that its payer sees."""
     reason = charge.failure_reason

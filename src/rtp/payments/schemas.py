@@ -31,6 +31,7 @@ REASONS = {
     "currency_mismatch": "the refund is in another currency than the charge",
     "card_account_closed": "the card's account can no longer take money",
     "requires_action": "the member must act first, as the provider asked them to",
+    "other_amount": "the provider has another amount under its key, so its answer is not believed",
 }
 """The provider's failure reasons in the words of the domain."""
 

@@ -6,7 +6,7 @@ from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
 from rtp.payments.errors import ProviderOutcomeUnknown, ProviderRefused
-from rtp.payments.ports import PATIENT, PaymentProvider, hold_back, hold_to
+from rtp.payments.ports import PATIENT, PaymentProvider, fits, hold_back, hold_to
 from rtp.refunds import deciding, service, settling
 from rtp.refunds.schemas import Refund
 
@@ -28,6 +28,7 @@ async def reconcile(context: Context, refund: str, asked: int) -> None:
     """Ask the provider what became of a refund whose answer did not come, or is still pending there.
 
     What it does not know yet may still be on its way, so it is never taken for failed: it is asked again under its key.
+    What it says of another amount is not believed.
     """
     provider: PaymentProvider = context.services["provider"]
     outcome = await provider.retrieve_refund_by_key(refund)
@@ -35,7 +36,9 @@ async def reconcile(context: Context, refund: str, asked: int) -> None:
         current = await service.find(frame, refund, lock=True)
         if current.state not in {"unknown", "pending"}:
             return
-        if outcome is not None:
+        if outcome is not None and not fits(outcome, current.amount):
+            settling.ask_later(frame, current, asked + 1)
+        elif outcome is not None:
             after = await settling.settle(frame, refund, outcome)
             if current.state == "pending":
                 settling.ask_later(frame, after, asked + 1)
@@ -68,7 +71,10 @@ async def _ask(context: Context, refund: Refund, next_question: int) -> None:
         return
     failpoints.reach("job.after_provider")
     async with context.writing() as frame:
-        await settling.settle(frame, refund.id, outcome)
+        if fits(outcome, refund.amount):
+            await settling.settle(frame, refund.id, outcome)
+        else:
+            await settling.lose(frame, refund.id, next_question, why="other_amount")
         failpoints.reach("job.before_commit")
     failpoints.reach("job.after_commit")
 

@@ -96,11 +96,11 @@ async def refused(frame: Frame, key: str) -> Refund:
     return refund if refund.state in policy.SETTLED else await fail(frame, refund, "provider_refused")
 
 
-async def lose(frame: Frame, key: str, question: int) -> Refund:
-    """Note that the provider's answer did not come, and queue the question what it did."""
+async def lose(frame: Frame, key: str, question: int, *, why: str = "") -> Refund:
+    """Note that the provider's answer did not come, or `why` it is not believed, and queue the question what it did."""
     refund = await find(frame, key, lock=True)
     if refund.state == "submitted":
-        refund = await move(frame, refund, "lose")
+        refund = await move(frame, refund, "lose", failure_reason=why)
     ask_later(frame, refund, question)
     return refund
 

@@ -15,7 +15,7 @@ from rtp.disputes import service as disputes
 from rtp.kit.money import Money
 from rtp.payments import service as payments
 from rtp.payments.errors import PaymentNotFound
-from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderEvent, ProviderRefund
+from rtp.payments.ports import ProviderCharge, ProviderDispute, ProviderEvent, ProviderRefund, fits
 from rtp.refunds import adopting, settling
 from rtp.refunds import service as refunds
 from rtp.refunds.errors import RefundNotFound
@@ -161,7 +161,7 @@ def _words(subject: Subject | None) -> str:
 def _same(told: Told, ours: Ours, subject: ProviderCharge | ProviderRefund) -> bool:
     """Whether it is about the very object that we have: one key, one provider, one reference, one amount."""
     same_ref = ours.ref is None or ours.ref == subject.ref
-    return same_ref and subject.amount == ours.amount and told.event.provider == ours.provider
+    return same_ref and fits(subject, ours.amount) and told.event.provider == ours.provider
 
 
 def _not_known(told: Told, noun: str) -> WebhookObjectNotKnown:
