@@ -38,7 +38,7 @@ def test_a_file_that_is_no_csv_of_refunds_is_told_in_words_before_it_is_sent(
 def test_a_row_that_is_broken_further_down_does_not_say_that_nothing_was_sent(there: Any, peer: Any) -> None:
     made = dict.fromkeys(field.name for field in msgspec.structs.fields(Bulk))
     made |= dict.fromkeys(("rows", "accepted", "refused", "done", "failed", "canceled", "waiting", "left"), 0)
-    made |= dict.fromkeys(("total", "digest", "error", "created_by", "applied_by"), "")
+    made |= dict.fromkeys(("total", "digest", "error", "created_by", "applied_by", "planner", "warning"), "")
     made |= {name: [] for name in ("totals", "moved", "max_totals", "limits")}
     made |= {"batches": 0, "approvals": 0, "version": 1, "canceling": False, "created_at": "2026-11-01T12:00:00Z"}
     peer.answer("POST", "/v1/refund-bulks", made | {"id": BULK, "state": "draft", "file": "refunds.csv"}, 201)
