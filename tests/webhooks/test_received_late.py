@@ -88,7 +88,7 @@ async def test_a_late_failure_that_the_provider_does_not_confirm_moves_nothing(
 
 
 @pytest.mark.parametrize("differing", ["amount", "reference"])
-async def test_a_late_failure_of_another_object_under_its_key_is_not_booked_though_the_provider_insists(
+async def test_a_late_failure_of_another_object_under_its_key_is_not_booked(
     api: httpx.AsyncClient, clock: FixedClock, provider: FakeProvider, waiting: Waiting, show: Show, differing: str
 ) -> None:
     payment, refund = await returned(waiting)
@@ -115,6 +115,21 @@ async def test_money_comes_back_by_nothing_but_a_failure_that_the_provider_was_a
     async with waiting.writing() as frame:
         assert (await settling.come_back(frame, refund.id, asked)).version == refund.version
     assert (await show(f"payments/{payment.id}"))["refundable"]["amount"] == 7_500
+
+
+async def test_a_late_failure_that_is_taken_in_again_changes_nothing(
+    clock: FixedClock, provider: FakeProvider, waiting: Waiting
+) -> None:
+    _, refund = await returned(waiting)
+    clock.instant += timedelta(days=2)
+    asked = await provider.retrieve_refund_by_key(refund.id)
+    assert asked is not None
+    versions = []
+    for _ in range(2):
+        async with waiting.writing() as frame:
+            versions.append((await settling.come_back(frame, refund.id, asked)).version)
+    assert versions == [refund.version + 1] * 2
+    assert await _mirrors(waiting, refund) == 1
 
 
 async def test_late_failures_told_twice_and_at_once_are_mirrored_once(
