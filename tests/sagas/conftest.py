@@ -92,7 +92,7 @@ class Stage:
         async with self.frames.writing(**about) as frame:
             return (await service.start(frame, self.definition(version), subject="test_1", data={})).id
 
-    async def work(self, *versions: int, most: int = 10_000) -> int:
+    async def work(self, *versions: int, most: int = 300) -> int:
         """Let a worker run that knows these versions, until no job is left, or it ran so many."""
         specs = saga_jobs.jobs([self.definition(version) for version in versions or (1,)])
         return await money.run_jobs(self.frames, None, specs, most=most)
