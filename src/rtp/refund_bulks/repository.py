@@ -204,18 +204,18 @@ async def with_digest(frame: Frame, bulk_id: UUID, digest: str) -> str | None:
 
 
 async def next_rows(frame: Frame, bulk_id: UUID, limit: int) -> list[Planned]:
-    """The next rows to issue, held for this transaction, in the order in which their payments are locked."""
+    """The next rows to issue, held for this transaction, in the order in which members and payments are locked."""
     query = select(rows_of).where(rows_of.c.bulk_id == bulk_id, rows_of.c.state == "planned")
     found = await frame.all(query.order_by(rows_of.c.row).limit(limit).with_for_update())
-    planned = [
+    # Two bulks that meet the same members or payments lock them in one order, and so never wait in a circle.
+    found = sorted(found, key=lambda row: (row.user_id or 0, row.payment_id, row.row))
+    return [
         Planned(
             amount=Money(row.amount, row.currency),
             **{name: getattr(row, name) for name in Planned.__struct_fields__ if name != "amount"},
         )
         for row in found
     ]
-    # Two bulks that meet the same payments lock them in one order, and so never wait for each other in a circle.
-    return sorted(planned, key=lambda one: (one.payment_id, one.row))
 
 
 async def decide(frame: Frame, rows: list[dict[str, Any]]) -> None:
