@@ -140,6 +140,8 @@ async def test_doctor_says_how_far_it_looked(shop: Shop) -> None:
         ("ok", timedelta(days=3), timedelta(hours=23), timedelta(days=3, hours=1)),
         ("ok", timedelta(minutes=-5), timedelta(hours=23), timedelta(hours=1)),
         ("ok", timedelta(minutes=5), timedelta(days=1), None),
+        ("ok", timedelta(minutes=5), timedelta(0), timedelta(minutes=65)),
+        ("ok", timedelta(days=-365), timedelta(microseconds=-1), None),
         ("ok", timedelta(minutes=5), None, None),
         ("failed", timedelta(minutes=5), timedelta(minutes=5), None),
         ("warning", timedelta(minutes=5), timedelta(minutes=5), None),

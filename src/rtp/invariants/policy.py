@@ -44,9 +44,10 @@ class Reach(Struct, frozen=True, kw_only=True):
 def reach(state: str, checked_at: datetime, whole_at: datetime | None, now: datetime) -> Reach | None:
     """How far the next look at the ledger needs to reach; None is back to the first entry.
 
-    What was broken is looked at whole until it is mended, or it would heal by growing old.
+    What was broken is looked at whole until it is mended, or it would heal by growing old. A look of the
+    future is none: the clock was set back since.
     """
-    if state != "ok" or whole_at is None or now - whole_at >= WHOLE_EVERY:
+    if state != "ok" or whole_at is None or not timedelta(0) <= now - whole_at < WHOLE_EVERY:
         return None
     return Reach(since=min(checked_at, now) - OVERLAP, whole_at=whole_at)
 
