@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -142,11 +143,13 @@ def _check_url(url: str) -> None:
 def _token(from_stdin: bool, file: str) -> str:
     if from_stdin and file:
         raise Usage(what="--token-stdin and --token-file exclude each other")
+    token = ""
     if from_stdin:
         if sys.stdin.isatty():
             import getpass
 
-            token = getpass.getpass("Token: ", stream=sys.stderr).strip()
+            with contextlib.suppress(EOFError):  # Ctrl-D: nothing was typed
+                token = getpass.getpass("Token: ", stream=sys.stderr).strip()
         else:
             token = sys.stdin.readline().strip()
     elif file:

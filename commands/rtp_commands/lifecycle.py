@@ -19,7 +19,7 @@ from rtp.runtime.instance import Instance
 from rtp.runtime.state import ServiceState
 from rtp.runtime.tails import tail
 from rtp_commands.call import Call, Result, local, read
-from rtp_commands.errors import InstanceMissing, Usage
+from rtp_commands.errors import InstanceMissing, Terminated, Usage
 from rtp_commands.flags import Flags
 
 app = typer.Typer()
@@ -53,7 +53,12 @@ def up(
         raise Usage(what="a command is run only with --ephemeral: rtp up --ephemeral -- CMD")
     if foreground and lock.holder(Instance(call.settings).lock_file) is None:
         _foreground(call)
-    started = launch.up(call.settings, seconds=_patience(call), progress=_progress(call))
+    try:
+        started = launch.up(call.settings, seconds=_patience(call), progress=_progress(call))
+    except (KeyboardInterrupt, Terminated):
+        call.output.quiet = False
+        call.say("\nWhat was begun goes on without you. Look: rtp status. Stop it: rtp down")
+        raise
     return Result(started.status, started.status.exit_code, _said(started))
 
 

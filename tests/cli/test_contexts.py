@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rtp.client import Client, InsecureTarget, Target
+from tests.cli.test_writes import on_a_terminal
 
 HERE = "http://127.0.0.1:9"
 
@@ -47,6 +48,13 @@ def test_without_anything_the_instance_on_this_machine_is_meant(rtp: Any) -> Non
     done = rtp("whoami")
     assert done.returncode == 13
     assert "Next: rtp up" in done.stderr
+
+
+def test_ctrl_d_at_the_question_for_a_token_is_an_empty_one(rtp: Any) -> None:
+    words = ["context", "add", "live", "--url", HERE, "--token-stdin"]
+    ended, text = on_a_terminal(rtp, words, "\x04", b"Token: ")
+    assert (ended, "the token is empty" in text) == (2, True), text
+    assert rtp.json("context", "list") == []
 
 
 def test_files_of_contexts_are_private_and_show_and_list_never_print_a_token(rtp: Any, peer: Any) -> None:

@@ -48,5 +48,15 @@ def test_in_the_foreground_it_says_what_it_does_and_an_interrupt_stops_it(new: N
     assert platform.processes() == []
 
 
+def test_an_interrupted_up_says_that_the_platform_goes_on_starting(new: New) -> None:
+    platform = new()
+    with platform.popen("up") as process:
+        eventually("its supervisor has begun", (platform.home / "run" / "state.json").exists)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert (process.returncode, "goes on without you" in err) == (130, True), err
+    eventually("it is healthy all the same", platform.healthy)
+
+
 def test_down_without_an_instance_says_that_nothing_ran(new: New) -> None:
     assert "Nothing was running" in new().rtp("down").stderr
