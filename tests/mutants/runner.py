@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -80,5 +81,14 @@ def run_test(root: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 
 def is_proof(root: Path, test: str) -> bool:
-    """Whether the file of the named test holds proofs, which run only when asked for."""
-    return "mark.prove(" in (root / test.partition("::")[0]).read_text()
+    """Whether the named test is a proof, which runs only when asked for; of a whole file, whether it holds one."""
+    path, _, rest = test.partition("::")
+    name = rest.rpartition("::")[2].partition("[")[0]
+    source = (root / path).read_text()
+    marks: list[ast.expr] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and name in {"", node.name}:
+            marks += node.decorator_list
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            marks.append(node.value)
+    return any("mark.prove(" in ast.unparse(mark) for mark in marks)

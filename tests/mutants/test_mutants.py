@@ -9,7 +9,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.runner import MisfitMutant, apply, judge
+from tests.mutants.runner import MisfitMutant, apply, is_proof, judge
 from tests.mutants.table import MUTANTS
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,18 @@ def test_a_mutant_that_its_test_sees_is_judged_red_and_the_original_stays_whole(
 def test_a_mutant_that_its_test_overlooks_is_not_judged_red(tree: Path, tmp_path: Path) -> None:
     verdict = judge(mutant("test_that_looks_at_nothing_here"), tree, tmp_path)
     assert (verdict.green_before, verdict.red_after) == (True, False)
+
+
+def test_a_proof_is_asked_for_by_name_also_where_other_tests_stand_beside_it(tree: Path) -> None:
+    """Asked for as a proof, a plain test is left out; asked for as a plain test, a proof is."""
+    proof = '@pytest.mark.prove("kills")\nasync def test_that_takes_long() -> None:\n    """A proof."""\n'
+    (tree / "tests" / "test_cap.py").write_text(f"import pytest\n{ASKING}\n\n{proof}")
+    asked = {name: is_proof(tree, f"tests/test_cap.py{name}") for name in (
+        "::test_that_takes_long[some place]", "::test_what_was_taken_is_gone", "",
+    )}  # fmt: skip
+    assert list(asked.values()) == [True, False, True]
+    (tree / "tests" / "test_cap.py").write_text(f'import pytest\npytestmark = pytest.mark.prove("races")\n{ASKING}')
+    assert is_proof(tree, "tests/test_cap.py::test_what_was_taken_is_gone")
 
 
 def test_a_mutant_whose_text_is_gone_is_refused(tree: Path) -> None:
