@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from rtp.kit.imports import import_without
+from rtp.kit.text import escaped
 from rtp.webhooks.schemas import DueDelivery, Tried
 from rtp_commands.errors import Usage
 
@@ -37,11 +38,24 @@ def route(text: str) -> Route:
     if not PATTERN.fullmatch(pattern):
         raise Usage(what=f"--forward {text!r}: {pattern!r} is not a type, a family such as refund.*, or *")
     if url:
-        parts = urlsplit(url)
-        near = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not parts.hostname or not (near or parts.scheme == "https"):
-            raise Usage(what=f"--forward {text!r}: {url!r} is neither http on this machine nor https")
+        _check(text, url)
     return Route(pattern, url)
+
+
+def _check(text: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError as error:
+        raise Usage(what=f"--forward {text!r}: {url!r} is not a URL: {error}") from error
+    near = parts.scheme == "http" and host in LOOPBACK
+    if not host or port == 0 or not (near or parts.scheme == "https"):
+        raise Usage(what=f"--forward {text!r}: {url!r} is neither http on this machine nor https")
+
+
+Forwarded = tuple[Route, DueDelivery, Tried]
+"""A message, where it went, and what came of it."""
 
 
 class Forwarder:
@@ -51,7 +65,7 @@ class Forwarder:
         import_without("httpx", "httpx._main")
         import httpx
 
-        self._errors = httpx.HTTPError
+        self._errors = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
         secure = any(one.url.startswith("https:") for one in routes)
         self._http = httpx.Client(timeout=SECONDS, verify=secure, trust_env=False, follow_redirects=False)
 
@@ -59,9 +73,9 @@ class Forwarder:
         """Close the connections."""
         self._http.close()
 
-    def forward(self, due: Sequence[tuple[Route, DueDelivery]]) -> list[tuple[Route, DueDelivery, Tried]]:
+    def forward(self, due: Sequence[tuple[Route, DueDelivery]]) -> list[Forwarded]:
         """Forward messages; what came of each. Its threads keep nobody who interrupts it."""
-        done: list[tuple[Route, DueDelivery, Tried]] = []
+        done: list[Forwarded] = []
 
         def work(lane: Route) -> None:
             for one, message in due:
@@ -83,9 +97,9 @@ class Forwarder:
         try:
             with self._http.stream("POST", lane.url, content=message.body, headers=message.headers) as response:
                 answer = _beginning(response)
-                told |= {"status": response.status_code, "answer": answer.decode("utf-8", "replace")}
+                told |= {"status": response.status_code, "answer": escaped(answer)}
         except self._errors as error:
-            told["error"] = (str(error) or type(error).__name__)[:1000]
+            told["error"] = escaped((str(error) or type(error).__name__).encode())[:1000]
         return Tried(**told, ms=int((time.monotonic() - begun) * 1000))
 
 

@@ -19,7 +19,7 @@ from rtp_commands.arguments import refusing
 from rtp_commands.call import Call, local
 from rtp_commands.errors import Usage
 from rtp_commands.formats import ndjson
-from rtp_commands.webhooks_forward import Forwarder, Route, route
+from rtp_commands.webhooks_forward import Forwarded, Forwarder, Route, route
 from rtp_commands.words import safe
 
 app = typer.Typer()
@@ -81,6 +81,7 @@ class _Listener:
         self.routes = routes
         self.as_json = as_json
         self.made: dict[str, Route] = {}
+        self.untold: list[Forwarded] = []
 
     def run(self, seconds: float | None) -> None:
         until = None if seconds is None else time.monotonic() + seconds
@@ -105,14 +106,19 @@ class _Listener:
             self.call.say(f"{one.pattern} → {one.url or 'shown here'} ({made.id}, secret {made.secret})")
 
     def _step(self, forwarder: Forwarder, until: float | None) -> None:
-        """Take what is due, forward it, and say what came of it; a server that is away is waited for."""
+        """Take what is due, forward it, and say what came of it; a server that is away is waited for.
+
+        What it has not heard of is told again first: it would give that out once more, and a handler would do it twice.
+        """
         wait = min(LONGEST_WAIT, self.call.flags.timeout / 2)
         if until is not None:
             wait = max(0.0, min(wait, until - time.monotonic()))
         try:
-            due = self.call.client.read(schemas.DUE, endpoint=list(self.made), wait=round(wait, 3))
-            if due.items:
-                self._forward(forwarder, due.items)
+            if not self.untold:
+                due = self.call.client.read(schemas.DUE, endpoint=list(self.made), wait=round(wait, 3))
+                self.untold = forwarder.forward([(self.made[one.endpoint_id], one) for one in due.items])
+            if self.untold:
+                self._report()
         except ApiError as error:
             if error.problem().status != 503:
                 raise
@@ -124,10 +130,10 @@ class _Listener:
         self.call.say(f"{error.message} It goes on when the server is back.")
         _pause.wait(PAUSE)
 
-    def _forward(self, forwarder: Forwarder, due: Sequence[DueDelivery]) -> None:
-        done = forwarder.forward([(self.made[one.endpoint_id], one) for one in due])
-        tried = [one for _, _, one in done]
+    def _report(self) -> None:
+        tried = [one for _, _, one in self.untold]
         report: Any = self.call.client.write(schemas.REPORT, ReportTried(tried=tried)).value
+        done, self.untold = self.untold, []
         stand = {one.id: one for one in report.deliveries}
         for lane, message, one in done:
             self._tell(lane, message, one, stand[message.id])

@@ -339,6 +339,45 @@ async def test_a_delivery_whose_job_was_lost_is_found_and_brought(
     assert len(receiver.requests) == 1
 
 
+async def test_a_delivery_that_waits_for_long_is_not_queued_twice(
+    post: Post, receiver: Receiver, clock: FixedClock
+) -> None:
+    made = await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    clock.instant += timedelta(hours=2)  # no worker ran
+    await sent_jobs.sweep(post.context())
+    post.sender._busy[made.id] = 100
+    assert await post.send() == 1
+    for _ in range(15):
+        clock.instant += timedelta(minutes=10)
+        await sent_jobs.sweep(post.context())
+        assert await post.send() == 1
+    del post.sender._busy[made.id]
+    clock.instant += timedelta(minutes=10)
+    assert await post.send() == 1
+    assert len(receiver.requests) == 1
+
+
+async def test_what_lost_its_job_is_found_behind_much_that_waits_for_long(
+    post: Post, receiver: Receiver, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent_jobs, "LOST", 2)
+    await post.endpoint(receiver.url)
+    for number in range(7):
+        await post.happen("user.created", f"usr_{number}")
+    await post.relay()
+    async with post.frames.database.writing() as connection:
+        await connection.execute(
+            text("DELETE FROM procrastinate_jobs WHERE id = (SELECT max(id) FROM procrastinate_jobs)")
+        )
+        await connection.commit()
+    clock.instant += timedelta(hours=2)
+    await sent_jobs.sweep(post.context())
+    assert await post.send() == 7
+    assert len(receiver.requests) == 7
+
+
 async def test_a_deleted_endpoint_gets_nothing_more_and_is_cleared_away(post: Post, receiver: Receiver) -> None:
     made = await post.endpoint(receiver.url)
     await post.happen("user.created")

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import pytest
 
 from rtp.kit import signing
 from rtp.testing.instance import RTP, RunningInstance
+from rtp.testing.kills import kill
 from rtp_commands.errors import Usage
 from rtp_commands.webhooks_forward import route
 
@@ -29,6 +30,8 @@ class Handler:
 
     port: int = 0
     status: int = 200
+    answer: bytes = b""
+    meanwhile: Callable[[], object] = lambda: None
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -44,7 +47,8 @@ def handling(status: int = 200) -> Iterator[Handler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             handler.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            answer = f"I say {handler.status}".encode()
+            handler.meanwhile()
+            answer = handler.answer or f"I say {handler.status}".encode()
             self.send_response(handler.status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -78,8 +82,8 @@ class Listening:
     def lines(self, count: int) -> list[dict[str, Any]]:
         return [self.line() for _ in range(count)]
 
-    def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
         return self.process.wait(timeout=SECONDS)
 
 
@@ -148,12 +152,50 @@ def test_what_a_handler_does_not_take_is_tried_again_and_a_resend_reaches_it(ins
         assert [one["status"] for one in shown["log"]] == [500, 204, 204]
 
 
-def test_an_interrupted_listener_leaves_no_endpoint_behind(instance: RunningInstance) -> None:
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_listener_leaves_no_endpoint_behind(
+    instance: RunningInstance, number: signal.Signals, code: int
+) -> None:
     with listening(instance, "dispute.*") as listener:
         endpoint = listener.line()["endpoint"]
         assert instance.json("webhooks", "endpoints", "show", endpoint)["kind"] == "listen"
-        assert listener.interrupt() == 130
+        assert listener.interrupt(number) == code
     assert instance("webhooks", "endpoints", "show", endpoint).returncode == 5
+
+
+def test_a_listener_whose_reader_has_gone_ends_in_order_and_leaves_no_endpoint_behind(
+    instance: RunningInstance,
+) -> None:
+    with listening(instance, "user.created") as listener:
+        endpoint = listener.line()["endpoint"]
+        assert listener.process.stdout is not None
+        listener.process.stdout.close()
+        create(instance, "nobody.reads@example.com")
+        assert listener.process.wait(timeout=SECONDS) == 0
+        assert listener.process.stderr is not None
+        assert listener.process.stderr.read() == ""
+    assert instance("webhooks", "endpoints", "show", endpoint).returncode == 5
+
+
+def test_an_answer_of_any_bytes_is_told_as_text_and_ends_no_listener(instance: RunningInstance) -> None:
+    with handling() as handler, listening(instance, f"user.created={handler.url}") as listener:
+        listener.line()
+        handler.answer = b"\x00\xff\xed\xa0\x80\x1b[2J"
+        create(instance, "bytes@example.com")
+        told = listener.line()
+        assert (told["status"], told["state"]) == (200, "succeeded")
+        shown = instance.json("webhooks", "deliveries", "show", told["delivery"])
+        assert shown["log"][0]["answer"].isprintable()
+
+
+def test_what_a_handler_took_while_the_api_died_is_not_forwarded_again(instance: RunningInstance) -> None:
+    with handling() as handler, listening(instance, f"user.created={handler.url}") as listener:
+        listener.line()
+        handler.meanwhile = lambda: kill(instance, "api", wait=False) if len(handler.requests) == 1 else None
+        create(instance, "meanwhile@example.com")
+        told = listener.line()
+        assert (told["status"], told["state"], told["attempt"]) == (200, "succeeded", 1)
+        assert len(handler.requests) == 1
 
 
 def test_a_listener_without_a_url_shows_what_comes_and_ends_when_it_was_told_to(instance: RunningInstance) -> None:
@@ -174,7 +216,8 @@ def test_a_handler_that_is_not_there_is_told_as_such(instance: RunningInstance) 
 @pytest.mark.parametrize(
     "text",
     ["refund", "*.x=http://127.0.0.1/", "refund.*=http://example.com/", "refund.*=ftp://127.0.0.1/", "=http://127.0.0.1/",
-     "refund.*=127.0.0.1:3000"],
+     "refund.*=127.0.0.1:3000", "refund.*=http://127.0.0.1:99999/", "refund.*=http://127.0.0.1:x/",
+     "refund.*=http://127.0.0.1:0/", "refund.*=https://hooks..example/", "refund.*=https://[::1/"],
 )  # fmt: skip
 def test_a_route_that_is_none_is_refused_before_anything_is_sent(text: str) -> None:
     with pytest.raises(Usage):

@@ -14,10 +14,12 @@ from rtp.db.frames import Frames
 from rtp.errors import InvalidInput
 from rtp.jobs.spec import Context
 from rtp.kit import trace
-from rtp.kit.clock import FixedClock
+from rtp.kit.clock import FixedClock, to_text
 from rtp.settings import Settings, load
 from rtp.testing import asgi, webhooks
-from rtp.webhooks import received_jobs, received_policy, sent_jobs
+from rtp.webhooks import endpoints, received_jobs, received_policy, resending, sent_jobs, troubles
+from rtp.webhooks.errors import WebhookResendForgotten
+from rtp.webhooks.schemas import Resend
 from tests.webhooks.conftest import Waiting
 from tests.webhooks.receivers import receiving
 from tests.webhooks.sent import Post
@@ -142,6 +144,67 @@ async def test_deliveries_go_after_their_own_setting_and_what_is_pending_stays(
     await sent_jobs.sweep(context(frames, keep_deliveries_days=10))
     assert [one["state"] for one in await post.deliveries()] == ["pending"]
     assert [one["deleted"] for one in await swept(frames) if one] == [2]
+
+
+async def test_more_deliveries_than_one_transaction_forgets_go_together(
+    frames: Frames, api: httpx.AsyncClient, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent_jobs, "CHUNK", 2)
+    post = Post(frames, api)
+    async with receiving() as receiver:
+        await post.endpoint(receiver.url)
+        for _ in range(5):
+            await post.happen("user.created")
+        await post.relay()
+        await post.send()
+    clock.instant += timedelta(days=8)
+    await sent_jobs.sweep(context(frames, keep_deliveries_days=7))
+    assert await post.deliveries() == []
+    assert [one["deleted"] for one in await swept(frames) if one] == [2, 2, 1]
+
+
+async def test_what_was_brought_and_forgotten_is_not_taken_for_missed(
+    frames: Frames, api: httpx.AsyncClient, clock: FixedClock
+) -> None:
+    post = Post(frames, api)
+    async with receiving() as receiver:
+        made = await post.endpoint(receiver.url)
+        await post.happen("user.created", "usr_taken")
+        await post.relay()
+        await post.send()
+        clock.instant += timedelta(days=8)
+        await sent_jobs.sweep(context(frames, keep_deliveries_days=7))
+        assert await post.deliveries() == []
+        with pytest.raises(WebhookResendForgotten) as refusal:
+            await post.write(resending.resend, Resend(endpoint=made.id, since="9d"))
+        known = to_text(clock.instant - timedelta(days=6, hours=23))
+        assert refusal.value.problem().hint == f"rtp webhooks resend --endpoint {made.id} --since {known}"
+        assert (await post.write(resending.resend, Resend(endpoint=made.id, since=known))).count == 0
+        late = await post.endpoint(receiver.url)
+        assert (await post.write(resending.resend, Resend(endpoint=late.id, since="9d"))).count == 1
+        assert await post.send() == 1
+        assert len(receiver.requests) == 2
+
+
+async def test_what_an_endpoint_missed_for_longer_than_a_week_is_still_sent_by_the_command_that_is_told(
+    frames: Frames, api: httpx.AsyncClient, clock: FixedClock
+) -> None:
+    post = Post(frames, api)
+    async with receiving() as receiver:
+        made = await post.endpoint(receiver.url)
+        receiver.says(410)
+        await post.happen("user.created")
+        clock.instant += timedelta(seconds=3)
+        await post.relay()
+        await post.send()
+        clock.instant += timedelta(days=8)
+        async with post.writing() as frame:
+            [trouble] = await troubles.found(frame)
+        await post.write(endpoints.enable, made.id)
+        receiver.says(200)
+        since = trouble.mend.rpartition(" ")[2]
+        assert (await post.write(resending.resend, Resend(endpoint=made.id, since=since))).count == 1
+        assert await post.send() == 1
 
 
 @pytest.mark.parametrize(

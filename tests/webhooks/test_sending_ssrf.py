@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from httpcore import SOCKET_OPTION, AnyIOBackend, AsyncNetworkStream
 
-from rtp.webhooks.sending import AT_ONCE, KEPT_BYTES, Full, Sender, escaped
+from rtp.kit.text import escaped
+from rtp.webhooks.sending import AT_ONCE, KEPT_BYTES, Full, Sender
 from tests.webhooks.receivers import answer, certificates, receiving
 
 NAME = "hooks.example.com"

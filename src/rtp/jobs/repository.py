@@ -113,6 +113,20 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await frame.first(_HELD, {"lock": lock}) is not None
 
 
+_UNDER_WAY = text(
+    """
+    SELECT DISTINCT args ->> :argument AS value FROM procrastinate_jobs
+    WHERE task_name = :name AND status IN ('todo', 'doing') AND args ->> :argument = ANY (:values)
+    """
+)
+
+
+async def under_way(frame: Frame, name: str, argument: str, values: Sequence[str]) -> set[str]:
+    """Those of the values of an argument that a waiting or running job of this kind has."""
+    rows = await frame.all(_UNDER_WAY, {"name": name, "argument": argument, "values": list(values)})
+    return {str(row.value) for row in rows}
+
+
 _WITHDRAW = text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo'")
 
 

@@ -62,6 +62,11 @@ async def hasten(frame: Frame, lock: str) -> bool:
     return await repository.hasten(frame, lock)
 
 
+async def under_way(frame: Frame, name: str, argument: str, values: Sequence[str]) -> set[str]:
+    """Those of the values of an argument that a waiting or running job of this kind has."""
+    return await repository.under_way(frame, name, argument, values)
+
+
 async def withdraw(frame: Frame, lock: str) -> None:
     """Forget the jobs that wait under a lock: one that is queued in their place would wait for them, due or not."""
     await repository.withdraw(frame, lock)

@@ -29,6 +29,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def escaped(raw: bytes) -> str:
+    """Bytes as text that does nothing to a terminal, a log or a database."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+
+
 def find_nul(value: Any, path: str = "") -> str | None:
     """The path of the first text with a NUL in it, or None."""
     if isinstance(value, str):

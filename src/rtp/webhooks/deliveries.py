@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
 from rtp.events import service as events
 from rtp.events.schemas import Event
+from rtp.jobs import service as jobs
 from rtp.kit import ids
 from rtp.operations import Page
 from rtp.webhooks import deliveries_repository as repository
@@ -25,6 +26,8 @@ from rtp.webhooks.sending import Answered
 
 QUEUE = "deliveries"
 SEND = "webhooks.send"
+LOOKED_AT = 5_000
+"""Overdue deliveries that are looked at together."""
 USER_AGENT = "rtp-webhooks/1"
 _random = random.SystemRandom()
 
@@ -60,6 +63,20 @@ def queue(frame: Frame, held: Held) -> None:
         SEND, queue=QUEUE, at=held.shown.next_attempt_at,
         delivery=held.shown.id, round=held.shown.round, attempt=held.tries + 1,
     )  # fmt: skip
+
+
+async def lost(frame: Frame, before: datetime, limit: int) -> list[UUID]:
+    """What is overdue and has no job; where much waits for a slow endpoint, what is overdue has one."""
+    found: list[UUID] = []
+    after: UUID | None = None
+    while len(found) < limit:
+        late = await repository.overdue(frame, before, LOOKED_AT, after)
+        queued = await jobs.under_way(frame, SEND, "delivery", [held.shown.id for held in late])
+        found += [held.uuid for held in late if held.shown.id not in queued]
+        if len(late) < LOOKED_AT:
+            break
+        after = late[-1].uuid
+    return found[:limit]
 
 
 async def prepare(frame: Frame, key: str, round: int, attempt: int) -> Letter | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rtp.db.frame import Frame
@@ -130,12 +130,27 @@ async def due(frame: Frame, endpoint_ids: Sequence[UUID], limit: int) -> list[He
     return [_held(row) for row in rows]
 
 
-async def overdue(frame: Frame, before: datetime, limit: int) -> list[Held]:
-    """What should have been tried long ago, by a job that is no more."""
+async def overdue(frame: Frame, before: datetime, limit: int, after: UUID | None) -> list[Held]:
+    """What should have been tried long ago, by id."""
     ours = select(literal(1)).where(endpoints.c.id == deliveries.c.endpoint_id, endpoints.c.kind == "endpoint").exists()
-    late = (deliveries.c.state == "pending") & (deliveries.c.next_attempt_at < before)
-    rows = await frame.all(select(deliveries).where(late, ours).order_by(deliveries.c.id).limit(limit))
-    return [_held(row) for row in rows]
+    query = select(deliveries).where(_late(before), ours, deliveries.c.id > (after or UUID(int=0)))
+    return [_held(row) for row in await frame.all(query.order_by(deliveries.c.id).limit(limit))]
+
+
+async def make_due(frame: Frame, delivery_ids: Sequence[UUID], before: datetime) -> list[Held]:
+    """Make those due now that are overdue still, and that nobody has in hand."""
+    free = select(deliveries.c.id).where(deliveries.c.id.in_(delivery_ids), _late(before))
+    query = update(deliveries).where(deliveries.c.id.in_(free.with_for_update(skip_locked=True)))
+    query = query.values(next_attempt_at=frame.now).returning(deliveries)
+    return [_held(row) for row in (await frame.execute(query)).all()]
+
+
+async def oldest_settled(frame: Frame) -> datetime | None:
+    """When that happened whose delivery is the oldest one that came to an end and is kept still."""
+    happened = select(events.c.timestamp).where(events.c.id == deliveries.c.event_id).scalar_subquery()
+    query = select(func.coalesce(happened, deliveries.c.created_at).label("at")).where(deliveries.c.state != "pending")
+    row = await frame.first(query.order_by(deliveries.c.id).limit(1))
+    return None if row is None else row.at
 
 
 async def page(
@@ -177,6 +192,10 @@ async def forget(frame: Frame, limit: int, *, endpoint_id: UUID | None = None, b
         query = query.where(deliveries.c.state != "pending", deliveries.c.id < UUID(int=_millis(before) << 80))
     gone = await frame.execute(delete(deliveries).where(deliveries.c.id.in_(query)).returning(deliveries.c.id))
     return len(gone.all())
+
+
+def _late(before: datetime) -> ColumnElement[bool]:
+    return (deliveries.c.state == "pending") & (deliveries.c.next_attempt_at < before)
 
 
 def _millis(instant: datetime) -> int:

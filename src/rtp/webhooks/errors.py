@@ -141,6 +141,14 @@ class WebhookResendUnclear(RtpError):
     hint = "rtp webhooks resend --help"
 
 
+class WebhookResendForgotten(RtpError):
+    """Nobody knows what {key} took before {known}: its deliveries of that time are not kept any more."""
+
+    status = 422
+    still = "Nothing was sent."
+    hint = "rtp webhooks resend --endpoint {key} --since {known}"
+
+
 class WebhookSecretSealed(RtpError):
     """The secret of the webhook endpoint {key} was sealed with another key than this instance has."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rtp.db.frame import Frame
+from rtp.kit.text import escaped
 from rtp.webhooks import deliveries, endpoints, endpoints_repository
 from rtp.webhooks import deliveries_repository as repository
 from rtp.webhooks.errors import WebhookListenerOnly
 from rtp.webhooks.schemas import Delivery, DueDeliveries, DueDelivery, Reported, ReportTried, Tried
-from rtp.webhooks.sending import KEPT_BYTES, Answered, escaped
+from rtp.webhooks.sending import KEPT_BYTES, Answered
 
 AT_ONCE = 20
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from rtp.db.frame import Frame
 from rtp.db.listing import instant_of
 from rtp.events import service as events
 from rtp.kit import ids
+from rtp.kit.clock import to_text
 from rtp.webhooks import deliveries, endpoints, endpoints_repository, payload
 from rtp.webhooks import deliveries_repository as repository
 from rtp.webhooks.deliveries_repository import Held, Wanted
-from rtp.webhooks.errors import WebhookEndpointDisabled, WebhookEventNotFound, WebhookResendUnclear
-from rtp.webhooks.schemas import Resend, Resent
+from rtp.webhooks.errors import (
+    WebhookEndpointDisabled,
+    WebhookEventNotFound,
+    WebhookResendForgotten,
+    WebhookResendUnclear,
+)
+from rtp.webhooks.schemas import Endpoint, Resend, Resent
 
+KEPT = timedelta(days=7)
+"""So long at least every delivery is kept: the least that `keep_deliveries_days` may be."""
+SOON = timedelta(hours=1)
+"""A command that is told is typed a while later, when still less is known."""
 MOST = 500
 """Deliveries that one call begins again."""
 
@@ -23,7 +33,7 @@ async def resend(frame: Frame, request: Resend) -> Resent:
     """Begin deliveries again, under the same message ids, so that a receiver that had them knows.
 
     Raises: WebhookResendUnclear, WebhookDeliveryNotFound, WebhookEventNotFound, WebhookEndpointNotFound,
-    WebhookEndpointDisabled.
+    WebhookEndpointDisabled, WebhookResendForgotten.
     """
     given = [name for name in request.__struct_fields__ if getattr(request, name)]
     more = False
@@ -68,11 +78,12 @@ async def _event(frame: Frame, key: str, endpoint: str) -> list[Held]:
 
 async def _missed(frame: Frame, endpoint: str, since: datetime) -> tuple[list[Held], bool]:
     found = await _refuse_disabled(frame, endpoint)
-    if "*" in found:
+    await _refuse_forgotten(frame, found, since)
+    if "*" in found.events:
         nouns, types = sorted(payload.SENT), []
     else:
-        nouns = [one.removesuffix(".*") for one in found if one.endswith(".*")]
-        types = [one for one in found if not one.endswith(".*")]
+        nouns = [one.removesuffix(".*") for one in found.events if one.endswith(".*")]
+        types = [one for one in found.events if not one.endswith(".*")]
     missed = await repository.missed(frame, endpoints.id_of(endpoint), since, nouns, types, MOST + 1)
     sent = [(wanted, delivery) for wanted, delivery in missed[:MOST] if payload.is_sent(wanted.type)]
     again = [delivery for _, delivery in sent if delivery is not None]
@@ -90,9 +101,19 @@ async def _begin(frame: Frame, again: list[UUID], new: list[Wanted]) -> list[Hel
     return begun
 
 
-async def _refuse_disabled(frame: Frame, key: str) -> list[str]:
-    """The patterns of an endpoint that takes events."""
+async def _refuse_forgotten(frame: Frame, endpoint: Endpoint, since: datetime) -> None:
+    """What was taken and is forgotten looks like what was missed: a delivery is only known as long as it is kept."""
+    surely = frame.now - KEPT
+    if since >= surely or endpoint.created_at >= surely:
+        return
+    known = min(surely, await repository.oldest_settled(frame) or surely)
+    if since < known.replace(microsecond=0):  # the morning page tells whole seconds
+        raise WebhookResendForgotten(key=endpoint.id, known=to_text(known + SOON))
+
+
+async def _refuse_disabled(frame: Frame, key: str) -> Endpoint:
+    """An endpoint that takes events."""
     endpoint = await endpoints.find(frame, key)
     if endpoint.state == "disabled":
         raise WebhookEndpointDisabled(key=endpoint.id, why=endpoint.disabled_reason)
-    return endpoint.events
+    return endpoint

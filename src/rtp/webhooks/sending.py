@@ -15,6 +15,7 @@ import httpcore
 import httpx
 from httpcore import SOCKET_OPTION, AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream
 
+from rtp.kit.text import escaped
 from rtp.webhooks import ssrf
 from rtp.webhooks.ssrf import Forbidden, Place
 
@@ -147,12 +148,6 @@ class Sender:
         if self._tls is None:
             self._tls = httpx.create_ssl_context(trust_env=False)
         return self._tls
-
-
-def escaped(raw: bytes) -> str:
-    """Bytes as text that does nothing to a terminal, a log or a database."""
-    text = raw.decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
 async def _beginning(response: httpcore.Response) -> bytes:

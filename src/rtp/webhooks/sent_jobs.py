@@ -60,13 +60,18 @@ async def sweep(context: Context) -> None:
                 left = await repository.forget(frame, CHUNK, endpoint_id=endpoint_id)
                 if left < CHUNK:
                     await endpoints_repository.drop(frame, endpoint_id)
-    async with context.writing() as frame:
-        before = frame.now - timedelta(days=context.settings.keep_deliveries_days)
-        if deleted := await repository.forget(frame, CHUNK, before=before):
-            frame.summary = {"deleted": deleted, "before": to_text(before)}
-    async with context.writing() as frame:
-        for held in await repository.overdue(frame, frame.now - OVERDUE, LOST):
-            deliveries.queue(frame, await repository.change(frame, held.uuid, next_attempt_at=frame.now))
+    left = CHUNK
+    while left == CHUNK:
+        async with context.writing() as frame:
+            before = frame.now - timedelta(days=context.settings.keep_deliveries_days)
+            if left := await repository.forget(frame, CHUNK, before=before):
+                frame.summary = {"deleted": left, "before": to_text(before)}
+    async with context.reading() as frame:
+        lost = await deliveries.lost(frame, frame.now - OVERDUE, LOST)
+    if lost:
+        async with context.writing() as frame:
+            for held in await repository.make_due(frame, lost, frame.now - OVERDUE):
+                deliveries.queue(frame, held)
 
 
 async def _post(sender: Sender, letter: Letter) -> Answered:
