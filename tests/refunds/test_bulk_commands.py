@@ -95,15 +95,18 @@ def test_a_file_is_planned_with_its_refused_rows_and_applied_with_a_result_for_e
     assert "2, moved 3.00 USD" in again.stdout
 
 
-def test_lines_of_json_and_a_reason_for_all_make_a_plan_too(
+def test_lines_of_json_with_a_reason_and_a_ticket_for_all_make_a_plan_too(
     instance: RunningInstance, payments: list[str], tmp_path: Path
 ) -> None:
-    rows = [{"payment": payments[2], "amount": {"amount": 150, "currency": "USD"}}, {"payment": payments[3]}]
+    rows = [
+        {"payment": payments[2], "amount": {"amount": 150, "currency": "USD"}, "ticket": "SUP-8"},
+        {"payment": payments[3]},
+    ]
     file = written(tmp_path, *(json.dumps(row) for row in rows), name="refunds.ndjson")
-    plan = instance.json("refunds", "bulk", "plan", file, "--reason", "goodwill")
+    plan = instance.json("refunds", "bulk", "plan", file, "--reason", "goodwill", "--ticket", "SUP-7")
     assert plan["totals"] == [{"amount": 10_150, "currency": "USD"}]
     listed = instance.json("refunds", "bulk", "export", plan["id"])
-    assert {row["reason"] for row in listed} == {"goodwill"}
+    assert [(row["reason"], row["ticket"]) for row in listed] == [("goodwill", "SUP-8"), ("goodwill", "SUP-7")]
     ended = instance.json("refunds", "bulk", "cancel", plan["id"])
     assert ended["state"] == "canceled"
 
