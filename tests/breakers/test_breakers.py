@@ -79,6 +79,20 @@ async def test_every_move_is_an_event_of_its_own_with_the_version_it_led_to(
     assert (told["name"], told["process"], told["circuit"], told["at"]) == (NAME, HERE, "open", "2026-03-02T14:29:59Z")
 
 
+async def test_doctor_warns_of_an_open_breaker_and_not_of_one_that_only_waits_for_a_call(
+    api: httpx.AsyncClient, writing: OpenFrame
+) -> None:
+    async def told() -> tuple[str, str]:
+        checks = (await api.get("/v1/doctor")).json()["checks"]
+        return next((check["state"], check["detail"]) for check in checks if check["name"] == "breakers")
+
+    await report(writing, reading())
+    await report(writing, reading("open", "open"), process="host:2")
+    assert await told() == ("warning", f"{NAME} is open in host:2")
+    await report(writing, reading("half_open", "half_open"), process="host:2")
+    assert await told() == ("ok", f"none is open: {NAME}; host:2 tries it with its next call")
+
+
 async def test_all_breakers_of_a_name_are_shown_together_and_open_where_one_is(
     api: httpx.AsyncClient, writing: OpenFrame
 ) -> None:

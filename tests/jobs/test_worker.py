@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import text
 
 from rtp.db.frames import Frames
+from rtp.jobs import jobs as job_jobs
 from rtp.jobs import repository
 from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
+from rtp.kit import trace
 from rtp.settings import Settings
 from rtp.testing.plugin import OpenFrame
 from rtp.testing.servers import Cloned
@@ -130,6 +132,29 @@ async def test_purge_deletes_only_what_ended_long_enough_ago(
         await drain(app)
     assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 1})).json() == {"deleted": 0}
     assert (await api.post("/v1/jobs/purge", json={"older_than_hours": 0})).json() == {"deleted": 2}
+
+
+async def test_the_sweep_deletes_what_succeeded_in_chunks(
+    settings: Settings, frames: Frames, writing: OpenFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def job(context: Context) -> None:
+        return None
+
+    async with writing() as frame:
+        for _ in range(5):
+            frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        await drain(app)
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+        await frame.execute(text("UPDATE procrastinate_events SET at = at - interval '25 hours'"))
+    monkeypatch.setattr(job_jobs, "CHUNK", 2)
+    await job_jobs.sweep(Context(frames, settings, trace.start(), "jobs.sweep"))
+    async with writing() as frame:
+        left = await frame.all(text("SELECT status::text AS status FROM procrastinate_jobs"))
+        told = await frame.all(text("SELECT changes -> 'summary' ->> 'deleted' AS n FROM audit ORDER BY id"))
+    assert [row.status for row in left] == ["todo"]
+    assert [row.n for row in told if row.n] == ["2", "2", "1"]
 
 
 async def told_of_the_worker(api: httpx.AsyncClient) -> tuple[str, str, int]:

@@ -10,6 +10,8 @@ from rtp.jobs.spec import Context, JobSpec
 
 log = structlog.get_logger("rtp.jobs")
 HEARTBEAT_SECONDS = 2.0
+CHUNK = 5_000
+"""Jobs that one transaction deletes: a long one holds up the relay."""
 STALLED_SECONDS = 10.0
 """A worker without a heartbeat for so long is taken for dead; its jobs run again, their effects do not."""
 
@@ -24,10 +26,12 @@ async def rescue(context: Context) -> None:
 
 
 async def sweep(context: Context) -> None:
-    """Delete jobs that succeeded more than a day ago."""
-    async with context.writing() as frame:
-        if deleted := await repository.delete_finished(frame, "succeeded", 24):
-            frame.summary = {"deleted": deleted}
+    """Delete, in chunks, jobs that succeeded more than a day ago."""
+    left = CHUNK
+    while left == CHUNK:
+        async with context.writing() as frame:
+            if left := await repository.delete_finished(frame, "succeeded", 24, CHUNK):
+                frame.summary = {"deleted": left}
 
 
 ONCE = Backoff(retries=0)

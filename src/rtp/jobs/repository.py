@@ -160,23 +160,26 @@ async def give_attempt_back(frame: Frame, job_id: int) -> None:
     await frame.execute(_GIVE_BACK, {"id": job_id})
 
 
-async def delete_finished(frame: Frame, state: JobState, hours: int) -> int:
-    """Delete jobs of a state that ended more than so many hours ago; how many there were."""
+async def delete_finished(frame: Frame, state: JobState, hours: int, limit: int | None = None) -> int:
+    """Delete jobs of a state that ended more than so many hours ago, or some of them; how many."""
     wanted = [ours for ours, named in STATES.items() if named == state]
     query = text(
         """
         WITH gone AS (
-            DELETE FROM procrastinate_jobs j
-            WHERE j.status = ANY (CAST(:wanted AS procrastinate_job_status[]))
-                AND (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id)
-                    < now() - make_interval(hours => :hours)
-                AND NOT EXISTS (SELECT 1 FROM procrastinate_periodic_defers d WHERE d.job_id = j.id)
+            DELETE FROM procrastinate_jobs WHERE id IN (
+                SELECT j.id FROM procrastinate_jobs j
+                WHERE j.status = ANY (CAST(:wanted AS procrastinate_job_status[]))
+                    AND (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id)
+                        < now() - make_interval(hours => :hours)
+                    AND NOT EXISTS (SELECT 1 FROM procrastinate_periodic_defers d WHERE d.job_id = j.id)
+                ORDER BY j.id LIMIT CAST(:limit AS bigint)
+            )
             RETURNING 1
         )
         SELECT count(*) FROM gone
         """
     )
-    row = await frame.first(query, {"wanted": wanted, "hours": hours})
+    row = await frame.first(query, {"wanted": wanted, "hours": hours, "limit": limit})
     return int(row[0]) if row is not None else 0
 
 

@@ -186,11 +186,14 @@ async def _sagas(frame: Frame) -> Check:
 
 async def _breakers(frame: Frame) -> Check:
     found = await breakers.every(frame)
-    broken = [one for one in found if one.circuit != "closed"]
+    broken = [one for one in found if one.circuit == "open"]
     if not broken:
         named = ", ".join(sorted({one.name for one in found}))
-        return Check(name="breakers", state="ok", detail=f"closed: {named}" if named else "no process has one")
-    words = "; ".join(f"{one.name} is {one.circuit.replace('_', '-')} in {one.process}" for one in broken)
+        waits = "".join(f"; {one.process} tries it with its next call" for one in found if one.circuit == "half_open")
+        return Check(
+            name="breakers", state="ok", detail=f"none is open: {named}{waits}" if named else "no process has one"
+        )
+    words = "; ".join(f"{one.name} is open in {one.process}" for one in broken)
     return Check(name="breakers", state="warning", detail=words, fix=f"rtp breakers show {broken[0].name}")
 
 
