@@ -47,7 +47,7 @@ CLOCKWORK = """
 UNTIMED_JOB = WAITING_JOB.replace("now() - interval '11 minutes'", "NULL")
 DEFERRED = "UPDATE procrastinate_events SET at = now() - interval '11 minutes'"
 HELD = "UPDATE payments SET refunds_held = (SELECT amount FROM refunds)"
-UNRETURNED = "UPDATE payments SET refunds_held = 0"
+UNRETURNED = "UPDATE payments SET refunds_held = 0; UPDATE payment_lines SET net_held = 0"
 ENDED = "UPDATE subscriptions SET ended_at = '2026-03-02 14:00Z'"
 QUIET = "UPDATE payments SET settled_at = '2026-03-02 14:00Z' WHERE provider <> 'elsewhere'"
 """Nothing was taken in the last hour."""
@@ -60,6 +60,16 @@ BREAKS: dict[str, tuple[str, list[str], str]] = {
     "more net returned than a line had": ("line caps", ["UPDATE refund_lines SET net = 10001"], "pay_"),
     "more tax returned than a line had": ("line caps", ["UPDATE refund_lines SET tax = 1"], "pay_"),
     "more pieces returned than were sold": ("line caps", ["UPDATE refund_lines SET quantity = 2"], "pay_"),
+    "net that a line holds for no refund": ("line holds", ["UPDATE payment_lines SET net_held = net_held + 1"], "pay_"),
+    "tax that a line holds for no refund": ("line holds", ["UPDATE payment_lines SET tax_held = tax_held + 1"], "pay_"),
+    "pieces that a line holds for no refund": (
+        "line holds", ["UPDATE payment_lines SET quantity_held = quantity_held + 1"], "pay_",
+    ),
+    "a refund of more than its lines": ("refund lines", ["UPDATE refund_lines SET net = net - 1"], "rfd_"),
+    "a refund of another tax than its lines": (
+        "refund lines", ["UPDATE refund_lines SET net = net - 1, tax = tax + 1"], "rfd_",
+    ),
+    "a refund without lines": ("refund lines", ["DELETE FROM refund_lines"], "rfd_"),
     "net that a refund and a dispute both took": ("line caps", ["UPDATE payment_lines SET net_lost = 7501"], "pay_"),
     "tax that a dispute took of a line without": ("line caps", ["UPDATE payment_lines SET tax_lost = 1"], "pay_"),
     "a charge that failed here only": (
@@ -150,8 +160,8 @@ UNDONE = {"ledger", "provider record"}
         (CLOCKWORK.format(minutes=11) + ";" + CLOCKWORK.format(minutes=1), set()),
         (ENDED, set()),
         ("UPDATE subscriptions SET payment_state = 'failed'", set()),
-        (f"{UNRETURNED}; {ENDED}; UPDATE payments SET disputes_lost = 1", {"ledger", "refund caps"}),
-        (f"{UNRETURNED}; {ENDED}; UPDATE payments SET disputes_open = 1", {"ledger", "refund caps"}),
+        (f"{UNRETURNED}; {ENDED}; UPDATE payments SET disputes_lost = 1", {"ledger", "refund caps", "line holds"}),
+        (f"{UNRETURNED}; {ENDED}; UPDATE payments SET disputes_open = 1", {"ledger", "refund caps", "line holds"}),
         (f"{UNTIMED_JOB}; {DEFERRED.replace('11', '9')}", set()),
         (f"UPDATE refunds SET state = 'failed'; {UNRETURNED}; UPDATE refund_lines SET net = 10001", UNDONE),
         ("UPDATE refunds SET state = 'created', decided_at = '2026-03-02 15:25Z'", UNDONE),

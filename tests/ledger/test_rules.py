@@ -89,6 +89,7 @@ BREAKS: dict[str, Sequence[str]] = {
     "held equals the refunds that hold": ["UPDATE payments SET refunds_held = refunds_held - 1"],
     "no refund exceeds what was captured": ["UPDATE payments SET captured = 1"],
     "the tax that was posted is the tax that was sold": ["UPDATE payments SET tax = 1"],
+    "the tax that refunds were posted with is theirs": ["UPDATE refunds SET tax = tax + 1 WHERE state = 'succeeded'"],
     "no more tax is returned than was taken": [
         side("tax payable", 1, "refund.reserved", "(SELECT id FROM refunds LIMIT 1)")
     ],

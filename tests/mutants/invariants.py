@@ -51,6 +51,18 @@ RULES: list[Mutant] = [
         "more net returned than a line had",
     ),
     _break(
+        "what-a-line-holds-is-not-looked-at",
+        "IS DISTINCT FROM (l.net_held, l.tax_held, l.quantity_held)",
+        "IS NULL",
+        "pieces that a line holds for no refund",
+    ),
+    _break(
+        "the-tax-of-a-refunds-lines-is-not-looked-at",
+        "AND (r.amount, r.tax) IS DISTINCT FROM (l.amount, l.tax)",
+        "AND r.amount IS DISTINCT FROM l.amount",
+        "a refund of another tax than its lines",
+    ),
+    _break(
         "the-net-that-a-dispute-took-is-not-looked-at",
         "coalesce(held.net, 0) + l.net_lost > l.net",
         "coalesce(held.net, 0) > l.net",
@@ -339,6 +351,12 @@ LEDGER: list[Mutant] = [
         "WHERE CASE WHEN p.state = 'succeeded' THEN p.tax ELSE 0 END <> coalesce(l.amount, 0)",
         "WHERE false",
         "the tax that was posted is the tax that was sold",
+    ),
+    _ledger(
+        "the-check-takes-a-refund-posted-with-another-tax",
+        "WHERE r.tax <> coalesce(l.amount, 0)",
+        "WHERE false",
+        "the tax that refunds were posted with is theirs",
     ),
     _ledger(
         "the-check-takes-more-tax-returned-than-taken",

@@ -44,6 +44,28 @@ CAPS = (
             OR coalesce(held.quantity, 0) > l.quantity
         """,
     ),
+    Rule(
+        "line holds", "pay", "each line of a payment holds what its refunds take of it", "rtp payments show {id}",
+        """
+        SELECT DISTINCT l.payment_id AS id FROM payment_lines l LEFT JOIN (
+            SELECT rl.payment_line_id, sum(rl.net) AS net, sum(rl.tax) AS tax, sum(rl.quantity) AS quantity
+            FROM refund_lines rl JOIN refunds r ON r.id = rl.refund_id
+            WHERE r.state NOT IN ('failed', 'canceled', 'rejected', 'expired') GROUP BY rl.payment_line_id
+        ) held ON held.payment_line_id = l.id
+        WHERE (coalesce(held.net, 0), coalesce(held.tax, 0), coalesce(held.quantity, 0))
+            IS DISTINCT FROM (l.net_held, l.tax_held, l.quantity_held)
+        """,
+    ),
+    Rule(
+        "refund lines", "rfd", "each refund is the sum of its lines, and its tax is", "rtp refunds show {id}",
+        """
+        SELECT r.id FROM refunds r LEFT JOIN (
+            SELECT refund_id, sum(net + tax) AS amount, sum(tax) AS tax FROM refund_lines GROUP BY refund_id
+        ) l ON l.refund_id = r.id
+        WHERE r.state NOT IN ('failed', 'canceled', 'rejected', 'expired')
+            AND (r.amount, r.tax) IS DISTINCT FROM (l.amount, l.tax)
+        """,
+    ),
 )  # fmt: skip
 
 DUE = (

@@ -59,6 +59,16 @@ RULES: dict[str, tuple[str, str]] = {
         WHERE CASE WHEN p.state = 'succeeded' THEN p.tax ELSE 0 END <> coalesce(l.amount, 0)
         """,
     ),
+    "the tax that refunds were posted with is theirs": (
+        "SELECT count(*) FROM refunds",
+        """
+        SELECT r.id::text FROM refunds r LEFT JOIN (
+            SELECT source, sum(amount) AS amount FROM ledger
+            WHERE kind = 'refund.reserved' AND account = 'tax payable' GROUP BY source
+        ) l ON l.source = r.id
+        WHERE r.tax <> coalesce(l.amount, 0)
+        """,
+    ),
     "no more tax is returned than was taken": (
         "SELECT count(*) FROM payments",
         """
