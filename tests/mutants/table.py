@@ -265,8 +265,8 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="the-report-leaves-out-what-was-not-paid",
         file="src/rtp/refund_reports/repository.py",
-        old="FROM refunds r WHERE created_at >= :since AND created_at < :until",
-        new="FROM refunds r WHERE created_at >= :since AND created_at < :until AND state <> 'rejected'",
+        old="USING (issued_by) WHERE created_at >= :since AND created_at < :until",
+        new="USING (issued_by) WHERE created_at >= :since AND created_at < :until AND state <> 'rejected'",
         test=_REPORT + "test_every_refund_of_the_month_is_in_it_and_the_sums_are_those_of_the_ledger",
     ),
     Mutant(
@@ -289,6 +289,13 @@ MUTANTS: list[Mutant] = [
         old="LOOK_BACK = timedelta(days=365)",
         new="LOOK_BACK = timedelta(days=28)",
         test=_REPORT + "test_two_people_who_approved_each_others_refunds_are_always_looked_at_whole",
+    ),
+    Mutant(
+        name="two-who-issue-by-their-keys-are-not-mutual",
+        file="src/rtp/refund_reports/repository.py",
+        old="SELECT DISTINCT coalesce(maker, issued_by) AS asker, approved_by",
+        new="SELECT DISTINCT issued_by AS asker, approved_by",
+        test=_REPORT + "test_what_an_api_key_issued_counts_for_who_made_the_key",
     ),
     Mutant(
         name="the-draw-does-not-heed-its-seed",

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from rtp.errors import InvalidInput
 from rtp.kit import ids, trace
 from rtp.kit.money import Money
 from rtp.payments.ports import ProviderRefund
@@ -22,6 +23,7 @@ from rtp.permissions import WORKER
 from rtp.refund_reports import policy
 from rtp.refund_reports.schemas import RefundReport
 from rtp.refunds import adopting
+from rtp.testing import asgi
 from rtp.testing.servers import Cloned
 from rtp_commands.refunds_report_page import page
 from rtp_commands.table import plain
@@ -142,6 +144,23 @@ async def test_two_people_who_approved_each_others_refunds_are_always_looked_at_
     assert [one["mutual"] for one in later["sample"]] == [False], "a year is over"
 
 
+async def test_what_an_api_key_issued_counts_for_who_made_the_key(desk: Desk) -> None:
+    await desk.rules(approval=[{"currency": "USD", "above": 0}])
+    sam, kim = [await desk.person(f"{name}@example.com", "owner") for name in ("sam", "kim")]
+    made = await sam.post("/v1/tokens", json={"name": "nightly", "role": "support"})
+    key = await desk.open.enter_async_context(asgi.client(desk.app, token=made.json()["token"]))
+    paid = [await desk.pay(email=desk.member()) for _ in range(3)]
+    desk.clock.instant = NEXT - timedelta(days=2)
+    await approved(desk, paid[0], key, kim)
+    one_way = await report(desk, share="1", seed="x")
+    assert [pair["mutual"] for pair in one_way["pairs"]] == [False]
+    await approved(desk, paid[1], kim, sam)
+    found = await report(desk, share="1", seed="x")
+    told = {(pair["issuer"], pair["approver"]): pair["mutual"] for pair in found["pairs"]}
+    assert told == {("nightly", "kim@example.com"): True, ("kim@example.com", "sam@example.com"): True}
+    assert [one["mutual"] for one in found["sample"]] == [True, True]
+
+
 async def test_the_same_seed_draws_the_same_refunds_and_anybody_can_draw_them_again(desk: Desk) -> None:
     payment = await desk.pay()
     desk.clock.instant = NEXT - timedelta(days=1)
@@ -229,11 +248,17 @@ async def test_the_page_has_the_same_facts_as_the_json_on_80_columns(desk: Desk)
     assert "2032-02 (UTC), not over" in text
 
 
-@given(st.integers(0, 10_000), st.decimals("0.01", "100", places=2))
+@given(st.integers(0, policy.MOST), st.decimals("0.01", "100", places=2))
 def test_a_share_is_rounded_up_and_never_more_than_there_is(count: int, share: Any) -> None:
     size = policy.size(count, str(share))
     assert size <= count
     assert size * 100 >= count * share > (size - 1) * 100 or (count, size) == (0, 0)
+
+
+def test_more_than_anybody_looks_at_is_not_drawn() -> None:
+    assert policy.size(100_000, "5") == 5_000
+    with pytest.raises(InvalidInput, match="5% of 100,001 refunds are 5,001, and at most 5,000 are drawn"):
+        policy.size(100_001, "5")
 
 
 def test_months_follow_each_other_without_a_gap() -> None:

@@ -11,6 +11,9 @@ from rtp.errors import InvalidInput
 LOOK_BACK = timedelta(days=365)
 """How long before the end of a month an approval still makes a pair mutual: else two would take turns by the month."""
 
+MOST = 5_000
+"""Refunds that are drawn at most: nobody looks at more, and an API process answers nothing else meanwhile."""
+
 
 def span(month: str) -> tuple[datetime, datetime]:
     """The first instant of a month and of the next one, in UTC."""
@@ -22,9 +25,13 @@ def span(month: str) -> tuple[datetime, datetime]:
 def size(count: int, share: str) -> int:
     """How many of so many a share in percent is, rounded up.
 
-    Raises: InvalidInput for a share that is nothing, or more than everything.
+    Raises: InvalidInput for a share that is nothing, more than everything, or more than anybody looks at.
     """
     part = Fraction(share)
     if not 0 < part <= 100:
         raise InvalidInput(what=f"a share of {share}% is not between 0 and 100", fields={"share": "above 0, up to 100"})
-    return ceil(count * part / 100)
+    found = ceil(count * part / 100)
+    if found > MOST:
+        what = f"{share}% of {count:,} refunds are {found:,}, and at most {MOST:,} are drawn"
+        raise InvalidInput(what=what, fields={"share": "draw fewer"})
+    return found

@@ -27,16 +27,26 @@ _SUMS = text(
     """
 )
 _APPROVED = """
-    approved AS (
-        SELECT DISTINCT issued_by, approved_by FROM refunds
+    keys AS (
+        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:makers AS text[])) AS k(issued_by, maker)
+    ), approved AS (
+        SELECT DISTINCT coalesce(maker, issued_by) AS asker, approved_by
+        FROM refunds LEFT JOIN keys USING (issued_by)
         WHERE approved_by IS NOT NULL AND created_at >= :back AND created_at < :until
     ), month AS (
         SELECT r.*, EXISTS (
-            SELECT FROM approved a WHERE a.issued_by = r.approved_by AND a.approved_by = r.issued_by
+            SELECT FROM approved a WHERE a.asker = r.approved_by AND a.approved_by = coalesce(k.maker, r.issued_by)
         ) AS mutual
-        FROM refunds r WHERE created_at >= :since AND created_at < :until
+        FROM refunds r LEFT JOIN keys k USING (issued_by) WHERE created_at >= :since AND created_at < :until
     )
 """
+_KEYS = text(
+    """
+    SELECT DISTINCT issued_by FROM refunds
+    WHERE issued_by LIKE 'tok\\_%' AND approved_by IS NOT NULL AND created_at >= :back AND created_at < :until
+    """
+)
+_MAKERS = text("SELECT id, created_by FROM tokens WHERE id = ANY (CAST(:ids AS uuid[])) AND created_by IS NOT NULL")
 _PAIRS = text(
     f"""
     WITH {_APPROVED}
@@ -69,6 +79,14 @@ async def sums(frame: Frame, span: dict[str, Any]) -> list[ReportSum]:
         )
         for row in await frame.all(_SUMS, {"since": span["since"], "until": span["until"]})
     ]  # fmt: skip
+
+
+async def makers(frame: Frame, span: dict[str, Any]) -> dict[str, str]:
+    """Who made the API keys that issued what somebody approved: whoever has a key asks in the name of its maker."""
+    rows = await frame.all(_KEYS, {"back": span["back"], "until": span["until"]})
+    keys = sorted(ids.parse("tok", row.issued_by).hex for row in rows)
+    found = await frame.all(_MAKERS, {"ids": keys}) if keys else []
+    return {ids.show("tok", row.id): row.created_by for row in found}
 
 
 async def pairs(frame: Frame, span: dict[str, Any]) -> list[RefundPair]:

@@ -27,7 +27,8 @@ class ReportSum(Struct, kw_only=True):
 class RefundPair(Struct, kw_only=True):
     """What one person issued and another approved, in a currency; without an approver, what none was asked for.
 
-    `mutual` is that each approved what the other issued, in the month or the year before its end.
+    `mutual` is that each approved what the other issued, in the month or the year before its end; what an API key
+    issued counts for who made the key.
     """
 
     issued_by: str

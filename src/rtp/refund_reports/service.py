@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from msgspec import structs
 from sqlalchemy import text
@@ -20,12 +21,14 @@ async def show(frame: Frame, *, month: str, share: str, seed: str) -> RefundRepo
     since, until = policy.span(month)
     policy.size(0, share)
     seed = seed or secrets.token_hex(8)
-    span = {"since": since, "until": until, "back": until - policy.LOOK_BACK}
+    span: dict[str, Any] = {"since": since, "until": until, "back": until - policy.LOOK_BACK}
     await frame.execute(text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     try:
         sums = await repository.sums(frame, span)
         count = sum(one.count for one in sums)
         size = policy.size(count, share)
+        keys = await repository.makers(frame, span)
+        span |= {"keys": list(keys), "makers": list(keys.values())}
         pairs = await repository.pairs(frame, span)
         sample = await repository.sample(frame, span, seed=seed, size=size)
         people = {key for pair in pairs for key in (pair.issued_by, pair.approved_by) if key}
