@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rtp_commands.words import closest, safe, safe_json
+from rtp_commands.words import WIDEST, closest, safe, safe_json
 
 if TYPE_CHECKING:
     from rtp.errors import Problem, RtpError
@@ -50,15 +50,26 @@ def unknown_word(word: str, kind: str, known: Sequence[str], arguments: Sequence
 
 
 def _as_text(problem: Problem) -> str:
-    lines = [f"Error: {safe(problem.detail)}"]
+    lines = [_filled(f"Error: {safe(problem.detail)}")]
     lines += [f"  {safe(path)}: {safe(what)}" for path, what in problem.fields.items() if what not in problem.detail]
     if problem.still:
-        lines.append(f"  {safe(problem.still)}")
+        lines.append(_filled(f"  {safe(problem.still)}"))
     if problem.hint:
         lines.append(f"  Next: {safe(problem.hint)}")
     if problem.request_id:
         lines.append(f"  ({problem.code}, request {safe(problem.request_id)})")
     return "\n".join(lines) + "\n"
+
+
+def _filled(text: str) -> str:
+    """Prose at a terminal's width; a word that is longer stays whole, for it is likely to be copied."""
+    if not sys.stderr.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    wide = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    return textwrap.fill(text, wide, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _as_json(problem: Problem) -> str:

@@ -13,9 +13,8 @@ from rtp_commands import table
 from rtp_commands.errors import NoIds, UnknownField
 from rtp_commands.flags import Format
 from rtp_commands.leaf import fields_of
-from rtp_commands.words import closest, safe
+from rtp_commands.words import WIDEST, closest, safe
 
-WIDEST = 100
 OFF_TERMINAL = 80
 IDS = ("id", "key", "name")
 """What is printed as the id of a thing: the first of these that it has."""

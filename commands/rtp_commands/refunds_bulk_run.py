@@ -95,7 +95,7 @@ def receipt(bulk: Bulk, wide: int) -> list[Line]:
             ("Left", str(bulk.left) + (f", of which {bulk.waiting} wait for a second person" if bulk.waiting else "")),
             ("Saga", bulk.saga_id),
         ]
-    elif bulk.expires_at is not None:
+    elif bulk.expires_at is not None and bulk.state == "planned":
         rows += [("Valid until", f"{minute(bulk.expires_at.isoformat())} UTC, or until a payment of it changes")]
     rows += _second_person(bulk)
     if bulk.error:
@@ -123,7 +123,7 @@ def _policy(bulk: Bulk) -> list[tuple[str, str]]:
     if bulk.policy_version is None:
         return []
     rows = [("Policy", f"version {bulk.policy_version}" if bulk.policy_version else "none is applied")]
-    if bulk.approvals:
+    if bulk.approvals and bulk.state in {"planned", "applying"}:
         rows += [("Approval", f"{bulk.approvals} of the refunds will wait for a second person")]
     for use in bulk.limits:
         said = f"{use.limit} for the {use.whose}: {use.used} used, {use.asked} asked, {use.left} left"

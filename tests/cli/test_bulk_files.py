@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from rtp.refund_bulks.schemas import Bulk
+from tests.cli.test_prompts import planned
+from tests.cli.test_writes import on_a_terminal
 
 PAYMENT = "pay_01J9ZK3V5W8X2Y4A6B7C8D9E0F"
 BULK = "bulk_01J9ZK3V5W8X2Y4A6B7C8D9E0F"
@@ -58,3 +60,15 @@ def test_results_that_cannot_be_written_are_refused_before_any_money_moves(
     assert done.returncode == 2
     assert "--results: no/such/folder.csv cannot be written" in done.stderr
     assert peer.asked == []
+
+
+def test_on_a_terminal_the_rows_that_were_checked_are_counted_in_a_line_of_their_own(there: Any, peer: Any) -> None:
+    bulk = planned()
+    peer.answer("POST", "/v1/refund-bulks", bulk | {"state": "draft"}, 201)
+    peer.answer("POST", f"/v1/refund-bulks/{BULK}/rows", {"accepted": 2, "refused": []})
+    peer.answer("POST", f"/v1/refund-bulks/{BULK}/plan", bulk)
+    (there.folder / "refunds.csv").write_text(f"payment,amount,reason\n{ROW}\n{ROW}\n")
+    there.env.pop("NO_COLOR", None)
+    ended, text = on_a_terminal(there, ["refunds", "bulk", "plan", "refunds.csv"], "")
+    assert ended == 0, text
+    assert [line.strip() for line in text.splitlines() if "checked" in line] == ["2 rows checked"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.cli.test_writes import on_a_terminal
+
 PROBLEM = {
     "status": 400,
     "code": "invalid_input",
@@ -39,3 +41,17 @@ def test_the_help_keeps_a_gap_between_each_group_and_what_it_is(rtp: Any) -> Non
     [row] = [line for line in lines if line.startswith("  payment-methods")]
     assert row.split()[:3] == ["payment-methods", "Cards", "of"]
     assert max(map(len, lines)) <= 80
+
+
+def test_on_a_terminal_the_prose_of_a_failure_is_broken_between_words_and_its_command_is_not(
+    there: Any, peer: Any
+) -> None:
+    said = "The refund rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F was issued by you, and a second person must approve it."
+    hint = "Let a colleague run: rtp refunds approve rfd_01J9ZK3V5W8X2Y4A6B7C8D9E0F; or take it back yourself"
+    problem = {"code": "approved_by_issuer", "status": 403, "detail": said, "hint": hint, "exit_code": 4}
+    peer.answer("GET", "/v1/users/ada@example.com", problem, status=403, media="application/problem+json")
+    ended, text = on_a_terminal(there, ["users", "show", "ada@example.com"], "")
+    first, second, after, *_ = text.splitlines()
+    assert (ended, f"{first} {second.strip()}") == (4, f"Error: {said}")
+    assert (len(first) <= 80, second.startswith("  "), after) == (True, True, f"  Next: {hint}")
+    assert there("users", "show", "ada@example.com").stderr.startswith(f"Error: {said}\n"), "elsewhere it is one line"

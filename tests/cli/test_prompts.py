@@ -226,6 +226,15 @@ def test_a_file_above_the_threshold_names_the_command_that_another_person_runs(t
     assert "WARNING      Nobody may be able to." in there("refunds", "bulk", "show", BULK).stdout
 
 
+def test_a_file_that_was_canceled_holds_until_no_day_and_waits_for_nobody(there: Any, peer: Any) -> None:
+    ended = {"state": "canceled", "expires_at": "2026-11-24T10:00:00Z", "planner": "sam@example.com"}
+    peer.answer("GET", f"/v1/refund-bulks/{BULK}", planned() | ended)
+    shown = there("refunds", "bulk", "show", BULK)
+    assert "Planned by  sam@example.com" in shown.stdout
+    assert not re.search("Valid until|Approval", shown.stdout)
+    assert shown.stderr == ""
+
+
 def planned() -> Any:
     """A bulk refund of two rows, as the server shows it."""
     values: dict[str, Any] = dict.fromkeys(Bulk.__struct_fields__, None)

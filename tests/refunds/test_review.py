@@ -125,6 +125,10 @@ async def test_a_file_above_the_threshold_names_the_threshold_and_who_planned_it
     assert (planned["above"], planned["planner"], planned["warning"]) == (usd(5_000), SAM, "")
     shown = (await kim.get(f"/v1/refund-bulks/{planned['id']}")).json()
     assert (shown["above"], shown["planner"]) == (usd(5_000), SAM)
+    begun = (await bulks.applied(kim, planned["id"])).json()
+    assert (begun["state"], begun["planner"], begun["above"]) == ("applying", SAM, None)
+    ended = (await sam.post(f"/v1/refund-bulks/{small['id']}/cancel")).json()
+    assert (ended["state"], ended["planner"]) == ("canceled", SAM)
     on(desk, "staging")
     assert TOKEN in (await bulks.planned(desk.api, rows))["warning"]
     assert (await bulks.planned(desk.api, rows[:1]))["warning"] == ""

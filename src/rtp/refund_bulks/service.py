@@ -73,7 +73,7 @@ async def apply(frame: Frame, definition: Definition, key: str, request: ApplyBu
     """
     before = await find(frame, key, lock=True)
     if before.saga_id is not None:
-        return await find(frame, key)
+        return await show(frame, key)
     await _hold_plan(frame, before, request)
     saga = await sagas.start(
         frame, definition, subject=before.id, data={"principal": msgspec.to_builtins(frame.principal)}
@@ -87,7 +87,7 @@ async def apply(frame: Frame, definition: Definition, key: str, request: ApplyBu
         applied_at=frame.now,
     )
     frame.record("bulk.applied", after.id, after.version, before=before, after=after)
-    return after
+    return await _told(frame, after)
 
 
 async def _hold_plan(frame: Frame, bulk: Bulk, request: ApplyBulk) -> None:
@@ -137,7 +137,7 @@ async def cancel(frame: Frame, key: str) -> Bulk:
     if before.state not in {"draft", "planned", "applying"}:
         raise BulkEnded(key=before.id, state=before.state)
     if before.canceling:
-        return before
+        return await _told(frame, before)
     if before.saga_id is not None:
         after = await repository.change(frame, id_of(key), canceling=True)
     else:
@@ -146,7 +146,7 @@ async def cancel(frame: Frame, key: str) -> Bulk:
             frame, id_of(key), state="canceled", canceling=True, canceled=before.accepted, ended_at=frame.now
         )
     frame.record("bulk.canceled", after.id, after.version, before=before, after=after)
-    return after
+    return await _told(frame, after)
 
 
 async def show(frame: Frame, key: str) -> Bulk:

@@ -187,7 +187,7 @@ class LocalOwnerDecides(RtpError):
 
 
 class ApproverNotApart(RtpError):
-    """Rtp cannot tell you from who asked for {key}: {why}."""
+    """You count as the person who asked for {key}: {why}."""
 
     status = 403
     still = "It still waits; nothing was paid."
