@@ -84,4 +84,7 @@ class Connector(procrastinate.PsycopgConnector):
 
     def _note(self, worker: int) -> None:
         self._workers.append(worker)
-        self._instance.note_workers(self._workers)
+        try:
+            self._instance.note_workers(self._workers)
+        except OSError as error:  # a full disk keeps no job from being done
+            log.warning("doctor will not hear this worker", worker=worker, error=str(error))

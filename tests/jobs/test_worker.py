@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -192,6 +193,22 @@ async def test_doctor_tells_of_a_worker_that_gives_no_sign_of_life_whoever_else_
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
     assert await told_of_the_worker(api) == ("failed", f"{nobody}; {others}", 503)
+
+
+async def test_a_worker_that_cannot_leave_word_of_itself_works_all_the_same(
+    settings: Settings, frames: Frames, writing: OpenFrame
+) -> None:
+    settings = msgspec.structs.replace(settings, home="/dev/null/instance")
+    seen: list[int] = []
+
+    async def job(context: Context) -> None:
+        seen.append(1)
+
+    async with writing() as frame:
+        frame.enqueue("tests.job")
+    async with drained(settings, frames, JobSpec("tests.job", job)) as app:
+        await drain(app)
+    assert seen == [1]
 
 
 async def test_a_worker_that_was_taken_for_dead_is_heard_again_though_it_has_nothing_to_do(
