@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -15,9 +16,12 @@ from rtp.reconciliation import aside_repository, policy, repository
 from rtp.reconciliation.errors import ReconcileRunNotFound
 from rtp.reconciliation.schemas import Difference, Look, Run, RunLine
 
+Sought = TypeVar("Sought")
 LATEST = policy.LATEST
 LOOKED_AT = 100
 """Runs among which the last long look is sought; where more came since, it is made anew."""
+FIRST = 5
+"""Runs among which what is left open mostly is; each may hold hundreds of differences."""
 
 
 async def keep_look(frame: Frame, look: Look) -> Run:
@@ -81,10 +85,15 @@ async def last(frame: Frame) -> Run | None:
 
 async def compared(frame: Frame) -> Run | None:
     """The last run that compared at least what the job compares each night; None before the first."""
-    return policy.whole(await repository.newest(frame, LOOKED_AT))
+    return await _among_newest(frame, policy.whole)
 
 
 async def left_open(frame: Frame) -> tuple[str, int] | None:
     """The run that left open what no later one mended or looked at again, and how much of it; None where nothing is."""
-    left = policy.rest(await repository.newest(frame, LOOKED_AT))
+    left = await _among_newest(frame, policy.rest)
     return None if left is None else (left.run.id, left.count)
+
+
+async def _among_newest(frame: Frame, sought: Callable[[Sequence[Run]], Sought | None]) -> Sought | None:
+    found = sought(await repository.newest(frame, FIRST))
+    return found if found is not None else sought(await repository.newest(frame, LOOKED_AT))
