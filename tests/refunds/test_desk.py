@@ -226,7 +226,7 @@ async def test_the_calls_about_one_refund_are_made_one_after_another(desk: Desk)
     refund = await desk.refunded(await desk.pay(), amount=4000)
     await desk.decide(refund["id"], "retry")
     jobs = await desk.sql("SELECT lock FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'refunds.submit'")
-    assert [row.lock for row in jobs] == [refund["id"]] * 2
+    assert {row.lock for row in jobs} == {refund["id"]}
 
 
 async def test_an_equal_refund_is_a_repeat_for_ten_minutes_to_the_instant(desk: Desk) -> None:
