@@ -544,7 +544,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-plan-is-applied-as-often-as-asked",
         file="src/rtp/refund_bulks/service.py",
-        old="    if before.saga_id is not None:\n        return await find(frame, key)\n",
+        old="    if before.saga_id is not None:\n        return await show(frame, key)\n",
         new="    before.state = 'planned'\n",
         test=_BULKS + "test_a_plan_applied_twice_at_once_has_its_effects_once",
     ),
@@ -730,7 +730,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-refund-is-approved-beyond-what-a-dispute-left",
         file="src/rtp/refunds/deciding.py",
-        old="    await _refuse_lost(frame, payment, before)\n",
+        old="    await refuse_lost(frame, payment, before)\n",
         new="",
         test=_DISPUTES + "test_a_refund_that_waited_while_a_dispute_was_lost_is_not_approved_beyond_what_is_left",
     ),
