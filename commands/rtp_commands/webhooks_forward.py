@@ -96,17 +96,19 @@ class Forwarder:
         begun = time.monotonic()
         try:
             with self._http.stream("POST", lane.url, content=message.body, headers=message.headers) as response:
-                answer = _beginning(response)
+                answer = _beginning(response, begun + SECONDS)
                 told |= {"status": response.status_code, "answer": escaped(answer)}
         except self._errors as error:
             told["error"] = escaped((str(error) or type(error).__name__).encode())[:1000]
         return Tried(**told, ms=int((time.monotonic() - begun) * 1000))
 
 
-def _beginning(response: Any) -> bytes:
+def _beginning(response: Any, until: float) -> bytes:
     kept = b""
     for chunk in response.iter_raw():
         kept += chunk
         if len(kept) >= KEPT_BYTES:
             break
+        if time.monotonic() > until:
+            raise TimeoutError(f"no whole answer within {SECONDS:g} s")
     return kept[:KEPT_BYTES]

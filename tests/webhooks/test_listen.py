@@ -18,6 +18,8 @@ import pytest
 from rtp.kit import signing
 from rtp.testing.instance import RTP, RunningInstance
 from rtp.testing.kills import kill
+from rtp.webhooks.schemas import DueDelivery
+from rtp_commands import webhooks_forward
 from rtp_commands.errors import Usage
 from rtp_commands.webhooks_forward import route
 
@@ -211,6 +213,42 @@ def test_a_handler_that_is_not_there_is_told_as_such(instance: RunningInstance) 
         told = listener.line()
         assert (told["status"], told["state"]) == (None, "pending")
         assert told["error"]
+
+
+def test_a_handler_whose_answer_never_ends_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks_forward, "SECONDS", 0.5)
+    ended = threading.Event()
+
+    class Drip(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            for _ in range(100):
+                if ended.wait(0.1):
+                    return
+                self.wfile.write(b".")
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    lane = route(f"*=http://127.0.0.1:{server.server_address[1]}/")
+    forwarder = webhooks_forward.Forwarder([lane])
+    message = DueDelivery(
+        id="whd_1", endpoint_id="we_1", event_id="evt_1", type="user.created", round=1, attempt=1, headers={}, body="{}"
+    )
+    try:
+        [(_, _, tried)] = forwarder.forward([(lane, message)])
+    finally:
+        ended.set()
+        forwarder.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (tried.status, tried.error) == (None, "no whole answer within 0.5 s")
 
 
 @pytest.mark.parametrize(
