@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import invariants
+from tests.mutants import invariants, returns
 from tests.mutants.mutant import Mutant
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
@@ -827,5 +827,6 @@ MUTANTS: list[Mutant] = [
         test=_WEBHOOKS + "test_a_provider_that_does_not_have_the_payment_moves_nothing_of_it[charge]",
     ),
     *invariants.MUTANTS,
+    *returns.MUTANTS,
 ]
 """The first is the share that runs on every change."""
