@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -15,6 +15,7 @@ from rtp.kit.money import Money
 from rtp.products.schemas import Catalog, CatalogPrice, CatalogProduct, Interval, Kind
 from rtp_commands.errors import Usage
 
+T = TypeVar("T")
 MAX_BYTES = 1_000_000
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]+)?")
 
@@ -71,21 +72,22 @@ def read(path: Path) -> Catalog:
 
     Raises: Usage, naming the file and the line or path of what is wrong.
     """
-    try:
-        file = msgspec.convert(loaded(path), File)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$")
-        raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
+    file = loaded(path, File)
     products = [_product(path, place, one, file.currency) for place, one in enumerate(file.products)]
     return Catalog(products=products)
 
 
-def loaded(path: Path) -> Any:
-    """What a YAML file holds, or stdin for `-`: plain values only, and no number with decimals.
+def loaded(path: Path, kind: type[T]) -> T:
+    """What a YAML file holds, or stdin for `-`, as a struct: plain values only, and no number with decimals.
 
-    Raises: Usage.
+    Raises: Usage, naming the file and the line or path of what is wrong.
     """
-    return _load(path, _content(path))
+    plain = _load(path, _content(path))
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at `$")
+        raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
 
 
 def _content(path: Path) -> bytes:

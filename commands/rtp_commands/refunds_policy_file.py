@@ -66,11 +66,7 @@ def read(path: Path) -> RefundRules:
 
     Raises: Usage, naming the file and the line or path of what is wrong.
     """
-    try:
-        file = msgspec.convert(loaded(path), File)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$")
-        raise refused(path, place.rstrip("`").lstrip(".") or "the file", what) from error
+    file = loaded(path, File)
     limits = [_limits(path, f"limits[{place}]", file, one, ("one", *SPANS)) for place, one in enumerate(file.limits)]
     members = [_limits(path, f"members[{place}]", file, one, SPANS) for place, one in enumerate(file.members)]
     ticket = [_limits(path, f"ticket[{place}]", file, one, ("above",)) for place, one in enumerate(file.ticket)]
