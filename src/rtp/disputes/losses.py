@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rtp.db.frame import Frame
 from rtp.disputes import repository
 from rtp.disputes.schemas import Dispute
-from rtp.disputes.service import id_of
 from rtp.events.schemas import Event
 from rtp.kit import ids
 from rtp.kit.money import Money
@@ -43,7 +42,7 @@ async def place(frame: Frame, key: str) -> Money:
 
 
 async def _claim(frame: Frame, before: Dispute, tax: Money) -> None:
-    after = await repository.change(frame, id_of(before.id), tax=(before.tax + tax).amount)
+    after = await repository.change(frame, ids.parse("dsp", before.id), tax=(before.tax + tax).amount)
     user_id = ids.parse_user(after.user_id)
     frame.record("dispute.placed", after.id, after.version, user_id=user_id, before=before, after=after)
     await movements.dispute_tax(frame, after.id, user=after.user_id, tax=tax, version=after.version)

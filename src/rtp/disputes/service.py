@@ -8,7 +8,7 @@ from msgspec import structs
 
 from rtp.db.frame import Frame
 from rtp.db.listing import PageRequest
-from rtp.disputes import policy, repository
+from rtp.disputes import losses, policy, repository
 from rtp.disputes.errors import DisputeCurrencyDiffers, DisputeNotFound, DisputeTooEarly
 from rtp.disputes.schemas import Dispute, DisputeDetail, DisputeLine, DisputeState, DueDispute
 from rtp.kit import ids
@@ -149,8 +149,10 @@ async def _move(frame: Frame, payment: Payment, before: Dispute, event: str) -> 
 
 
 async def _taken(frame: Frame, payment: Payment, losing: Dispute) -> Money:
-    """Take what is lost off the payment's lines; the tax in it."""
+    """Take what is lost off the payment's lines; the tax in it. What an earlier one has still to take goes first."""
     _, earlier = await repository.sums(frame, payments.id_of(payment.id))
+    if earlier:
+        await losses.place(frame, payment.id)
     return await payments.charge_back(frame, payment, losing.amount + Money(earlier, losing.amount.currency))
 
 
