@@ -88,3 +88,16 @@ async def test_two_retries_of_one_failed_refund_at_once_issue_one(desk: Desk) ->
     codes = Counter(answer.json().get("code", "taken") for answer in answers)
     assert codes == {"taken": 1, "refund_retried": 19}
     await desk.books_hold()
+
+
+async def test_retries_of_every_failed_attempt_at_one_refund_at_once_issue_one(desk: Desk) -> None:
+    payment = await desk.pay()
+    first = await desk.refunded(payment, amount=1000)
+    desk.provider.says = "failed"
+    await desk.work()
+    second = (await desk.decide(first["id"], "retry")).json()
+    await desk.work()
+    answers = await asyncio.gather(*(desk.decide(one["id"], "retry") for one in (first, second) * 10))
+    codes = Counter(answer.json().get("code", "taken") for answer in answers)
+    assert codes == {"taken": 1, "refund_retried": 19}
+    await desk.books_hold()
