@@ -141,7 +141,7 @@ def not_known_there(operation: str, whoami: bytes, *, where: str, here: bool) ->
     except msgspec.MsgspecError:
         return None
     if theirs == __version__:
-        compared, mend = "as this one is, but was started before that was installed", "restart that server"
+        compared, mend = "as this one is, so it was likely started before that was installed", "restart that server"
     elif _ordered(theirs) < _ordered(__version__):
         compared = f"older than this rtp {__version__}"
         mend = f"upgrade that server to rtp {__version__}, or here: pip install rtp=={theirs}"
