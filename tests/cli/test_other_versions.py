@@ -80,7 +80,11 @@ def no_such_route(status: int = 404) -> dict[str, Any]:
     [
         ("0.0.9", "it is rtp 0.0.9, older than this rtp {ours}", "upgrade that server to rtp {ours}, or here: pip"),
         ("99.1", "it is rtp 99.1, newer than this rtp {ours}", "pip install rtp==99.1"),
-        (package.__version__, "it is rtp {ours}, as this one is, so it was likely started before", "restart that server"),
+        (
+            package.__version__,
+            "it is rtp {ours}, as this one is, so it was likely started before",
+            "restart that server",
+        ),
     ],
 )
 def test_an_operation_that_the_server_does_not_have_is_told_with_both_versions(
