@@ -826,6 +826,44 @@ MUTANTS: list[Mutant] = [
         new="",
         test=_WEBHOOKS + "test_a_provider_that_does_not_have_the_payment_moves_nothing_of_it[charge]",
     ),
+    Mutant(
+        name="two-plans-of-one-file-begin-at-once",
+        file="src/rtp/refund_bulks/service.py",
+        old="    await repository.one_by_one(frame, bulk.digest)\n",
+        new="",
+        test="tests/refunds/test_bulk_twice.py::test_two_plans_of_one_file_applied_at_once_are_carried_out_once",
+    ),
+    Mutant(
+        name="two-bulks-meet-the-same-members-in-any-order",
+        file="src/rtp/refund_bulks/repository.py",
+        old="(row.user_id or 0, row.payment_id, row.row)",
+        new="(row.payment_id, row.row)",
+        test="tests/refunds/test_bulk_members.py"
+        "::test_two_files_about_the_same_members_in_another_order_are_both_carried_out",
+    ),
+    Mutant(
+        name="a-refund-is-sent-beyond-what-a-dispute-left",
+        file="src/rtp/refunds/settling.py",
+        old="(payment.disputed or await gone(frame, payment))",
+        new="payment.disputed",
+        test="tests/disputes/test_races.py"
+        "::test_a_refund_that_still_waits_to_be_sent_when_a_dispute_is_lost_is_never_sent_beyond_what_is_left[a cent]",
+    ),
+    Mutant(
+        name="an-answer-for-another-amount-is-booked",
+        file="src/rtp/refunds/jobs.py",
+        old="if fits(outcome, refund.amount):",
+        new="if True:",
+        test="tests/payments/test_other_amount.py::test_no_refund_of_another_amount_is_booked[more]",
+    ),
+    Mutant(
+        name="a-comparison-of-an-hour-heals-what-is-older",
+        file="src/rtp/reconciliation/policy.py",
+        old="(since is not None and since <= run.since)",
+        new="since is not None",
+        test="tests/reconciliation/test_spans.py"
+        "::test_a_comparison_of_an_hour_heals_nothing_that_a_longer_one_left_open",
+    ),
     *invariants.MUTANTS,
     *returns.MUTANTS,
 ]
