@@ -16,6 +16,7 @@ from sqlalchemy import text
 from rtp.db.frames import Frames
 from rtp.jobs import jobs as job_jobs
 from rtp.jobs import repository
+from rtp.jobs import service as jobs
 from rtp.jobs.policy import Backoff
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import trace
@@ -156,6 +157,22 @@ async def test_the_sweep_deletes_what_succeeded_in_chunks(
         told = await frame.all(text("SELECT changes -> 'summary' ->> 'deleted' AS n FROM audit ORDER BY id"))
     assert [row.status for row in left] == ["todo"]
     assert [row.n for row in told if row.n] == ["2", "2", "1"]
+
+
+async def test_only_jobs_of_the_kind_that_is_queued_anew_are_withdrawn_and_none_that_runs(writing: OpenFrame) -> None:
+    async with writing() as frame:
+        for name, lock in (
+            ("tests.job", "pay_1"),
+            ("tests.job", "pay_1"),
+            ("tests.other", "pay_1"),
+            ("tests.job", "pay_2"),
+        ):
+            frame.enqueue(name, lock=lock)
+    async with writing() as frame:
+        await frame.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = 1"))
+        await jobs.withdraw(frame, "pay_1", "tests.job")
+        left = await frame.all(text("SELECT task_name, lock FROM procrastinate_jobs ORDER BY id"))
+    assert [tuple(row) for row in left] == [("tests.job", "pay_1"), ("tests.other", "pay_1"), ("tests.job", "pay_2")]
 
 
 async def told_of_the_worker(api: httpx.AsyncClient) -> tuple[str, str, int]:

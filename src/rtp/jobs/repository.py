@@ -127,12 +127,12 @@ async def under_way(frame: Frame, name: str, argument: str, values: Sequence[str
     return {str(row.value) for row in rows}
 
 
-_WITHDRAW = text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo'")
+_WITHDRAW = text("DELETE FROM procrastinate_jobs WHERE lock = :lock AND status = 'todo' AND task_name = ANY (:names)")
 
 
-async def withdraw(frame: Frame, lock: str) -> None:
-    """Delete the jobs that wait under a lock."""
-    await frame.execute(_WITHDRAW, {"lock": lock})
+async def withdraw(frame: Frame, lock: str, names: Sequence[str]) -> None:
+    """Delete the jobs of some kinds that wait under a lock."""
+    await frame.execute(_WITHDRAW, {"lock": lock, "names": list(names)})
 
 
 _HASTEN_RETRIES = text(

@@ -67,9 +67,9 @@ async def under_way(frame: Frame, name: str, argument: str, values: Sequence[str
     return await repository.under_way(frame, name, argument, values)
 
 
-async def withdraw(frame: Frame, lock: str) -> None:
-    """Forget the jobs that wait under a lock: one that is queued in their place would wait for them, due or not."""
-    await repository.withdraw(frame, lock)
+async def withdraw(frame: Frame, lock: str, *names: str) -> None:
+    """Forget the jobs of these kinds that wait under a lock: what is queued in their place would wait behind them."""
+    await repository.withdraw(frame, lock, names)
 
 
 async def hasten_retries(frame: Frame, queue: str) -> int:

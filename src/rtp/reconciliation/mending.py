@@ -95,7 +95,7 @@ async def _ask_again(frame: Frame, found: Difference) -> None:
     noun = "refund" if found.noun == "refund" else "payment"
     args: dict[str, Any] = {noun: found.key}
     if found.ours.state in {"created", "submitted"}:
-        await jobs.withdraw(frame, found.key)
+        await jobs.withdraw(frame, found.key, f"{noun}s.submit")
         frame.enqueue(f"{noun}s.submit", queue=payments.QUEUE, lock=found.key, **args)
     else:
         frame.enqueue(f"{noun}s.reconcile", queue=payments.QUEUE, **args, asked=FROM_NOW_ON)

@@ -73,7 +73,7 @@ async def retry(frame: Frame, key: str) -> Refund:
     refund = await service.find(frame, key, lock=True)
     if refund.state == "failed":
         return await _anew(frame, refund)
-    await jobs.withdraw(frame, refund.id)
+    await jobs.withdraw(frame, refund.id, "refunds.submit", "refunds.reconcile")
     if refund.state in {"unknown", "pending"}:
         frame.enqueue("refunds.reconcile", queue=payments.QUEUE, lock=refund.id, refund=refund.id, asked=AT_ONCE)
     elif refund.state in {"created", "submitted"}:

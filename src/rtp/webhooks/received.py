@@ -109,7 +109,7 @@ async def retry(frame: Frame, key: str) -> Received:
         frame, before, state="received", attempts=0, outcome="", error_code="", error="", next_attempt_at=None
     )
     frame.record("webhook.retried", after.id, after.version, before=before, after=after)
-    await jobs.withdraw(frame, after.id)
+    await jobs.withdraw(frame, after.id, "webhooks.process")
     _queue(frame, after)
     return after
 
