@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 import msgspec
 from sqlalchemy import make_url
@@ -11,6 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from rtp.db.connections import Connections, Kind
 from rtp.errors import ExitCode, RtpError, Unavailable
 
 LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION = "55P03", "40P01", "40001"
@@ -56,25 +56,40 @@ class Database:
             json_deserializer=msgspec.json.decode,
             connect_args={"connect_timeout": 5, "application_name": "rtp"},
         )
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connections = Connections(self.engine, pool_size)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    def reading(self) -> Lent:
         """A connection in autocommit: each statement sees the newest committed state."""
-        with translated():
-            async with self._autocommit.connect() as connection:
-                yield connection
+        return Lent(self._connections, "autocommit")
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    def writing(self) -> Lent:
         """A connection in a transaction that the caller commits; leaving without it rolls back."""
-        with translated():
-            async with self.engine.connect() as connection:
-                yield connection
+        return Lent(self._connections, "transaction")
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._connections.close()
         await self.engine.dispose()
+
+
+class Lent:
+    """A connection while it is used; on it the driver's failures become errors of ours."""
+
+    def __init__(self, connections: Connections, kind: Kind) -> None:
+        self._connections = connections
+        self._kind: Kind = kind
+
+    async def __aenter__(self) -> AsyncConnection:
+        with translated():
+            self._connection = await self._connections.take(self._kind)
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with translated():
+            await self._connections.give_back(self._kind, self._connection, failed=error is not None)
+        translated().__exit__(kind, error, trace)
 
 
 class translated:  # noqa: N801 - a context manager that reads as a verb
