@@ -125,6 +125,18 @@ async def lock(frame: Frame, key: str) -> Payment:
     return await _find(frame, key, lock=True)
 
 
+async def lock_with_lines(frame: Frame, key: str) -> tuple[Payment, list[SoldLine]]:
+    """The payment and its lines in their order, held for this transaction.
+
+    Raises: PaymentNotFound.
+    """
+    found = await lines_repository.locked(frame, id_of(key))
+    if found is None:
+        payment = await lock(frame, key)
+        return payment, await lines(frame, payment)
+    return repository.to_payment(found[0]), found[1]
+
+
 async def find(frame: Frame, key: str) -> Payment:
     """The payment.
 

@@ -24,12 +24,11 @@ async def take_in(frame: Frame, payment_key: str, told: ProviderRefund) -> Refun
     Nobody of ours issued it, so it counts for nobody's limit but the member's. Raises: PaymentNotFound,
     NothingToRefund, RefundCurrencyDiffers, RefundExceedsCaptured.
     """
-    payment = await payments.lock(frame, payment_key)
+    payment, lines = await payments.lock_with_lines(frame, payment_key)
     if (earlier := await known(frame, told.key)) is not None:
         return earlier
     if payment.state != "succeeded":
         raise NothingToRefund(payment=payment.id, state=payment.state)
-    lines = await payments.lines(frame, payment)
     asked = PreviewRefund(amount=told.amount.amount, currency=told.amount.currency)
     parts, amount = service.taken(payment, lines, asked)
     await payments.hold_refund(frame, payment, parts)

@@ -38,9 +38,8 @@ async def issue(frame: Frame, payment_key: str, request: IssueRefund, *, retry_o
     policy refuses with, and what follow-ups refuse with.
     """
     holds = await judging.queue(frame, payment_key)
-    payment = await payments.lock(frame, payment_key)
+    payment, lines = await payments.lock_with_lines(frame, payment_key)
     refuse(payment)
-    lines = await payments.lines(frame, payment)
     follow_ups.refuse_impossible(payment, lines, request)
     parts, amount = taken(payment, lines, request)
     if payment.refunded and not request.again:  # where nothing is held there is none to repeat
