@@ -105,7 +105,7 @@ async def run(state: State, asked: Asked) -> Done:
         with answers.first_of_its_key(asked.key):
             async with writing as frame:
                 if asked.key:
-                    run.found = await answers.find(frame, asked.key, run.fingerprint)
+                    run.found = await answers.find(frame, asked.key, run.fingerprint, telling=True)
                 if run.found is not None:
                     raise _Replay
                 result = await _carry_out(state, asked, frame)

@@ -7,6 +7,8 @@ from tests.mutants.mutant import Mutant
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
 _POLICY = "tests/refunds/test_policy.py::"
+_STATEMENTS = "tests/refunds/test_statements.py::"
+_CONNECTIONS = "tests/db/test_connections.py::"
 _SPLIT = "tests/refunds/test_splitting.py::"
 _SECOND = "tests/refunds/test_second_person.py::"
 _EMAIL = "tests/refunds/test_email_change.py::"
@@ -24,10 +26,52 @@ _BY_HAND = "tests/reconciliation/test_by_hand.py::"
 MUTANTS: list[Mutant] = [
     Mutant(
         name="the-payment-is-not-locked",
-        file="src/rtp/refunds/service.py",
-        old="payment = await payments.lock(frame, payment_key)",
-        new="payment = await payments.find(frame, payment_key)",
+        file="src/rtp/payments/lines_repository.py",
+        old="    .with_for_update(of=[payments, payment_lines])\n",
+        new="",
         test=_REFUNDS + "test_one_hundred_meant_refunds_of_a_tenth_succeed_exactly_ten_times",
+    ),
+    Mutant(
+        name="the-lines-of-a-payment-are-not-locked-with-it",
+        file="src/rtp/payments/lines_repository.py",
+        old="of=[payments, payment_lines]",
+        new="of=[payments]",
+        test=_STATEMENTS + "test_parallel_parts_of_a_taxed_payment_return_exactly_its_tax",
+    ),
+    Mutant(
+        name="a-policy-that-was-replaced-is-kept",
+        file="src/rtp/db/versions.py",
+        old="        if told in self.versions:\n            return self.versions[told]\n",
+        new="        if self.versions:\n            return next(iter(self.versions.values()))\n",
+        test=_STATEMENTS + "test_a_policy_is_read_once_and_what_replaces_it_holds_for_the_next_refund",
+    ),
+    Mutant(
+        name="who-waited-to-change-the-policy-takes-what-it-was-before",
+        file="src/rtp/refunds/desks.py",
+        old="    await frame.execute(_ONE_BY_ONE)\n    _KEPT.forget(frame)\n",
+        new="    await frame.execute(_ONE_BY_ONE)\n",
+        test=_STATEMENTS + "test_policies_that_are_applied_at_once_follow_one_another",
+    ),
+    Mutant(
+        name="an-idle-connection-outlives-a-lost-server",
+        file="src/rtp/db/connections.py",
+        old="        if lost:\n",
+        new="        if not lost:\n",
+        test=_CONNECTIONS + "test_a_connection_that_was_lost_is_told_once_and_takes_the_idle_ones_with_it",
+    ),
+    Mutant(
+        name="an-open-transaction-is-lent-on",
+        file="src/rtp/db/connections.py",
+        old="return bool(driver.pgconn.transaction_status == TransactionStatus.IDLE)",
+        new="return True",
+        test=_CONNECTIONS + "test_what_only_the_driver_began_is_gone_for_the_next_frame",
+    ),
+    Mutant(
+        name="who-is-cut-off-keeps-the-place",
+        file="src/rtp/db/connections.py",
+        old="        finally:\n            self._places.release()\n",
+        new="        finally:\n            pass\n",
+        test=_CONNECTIONS + "test_a_frame_that_is_cut_off_gives_its_place_back",
     ),
     Mutant(
         name="the-database-does-not-hold-the-cap",

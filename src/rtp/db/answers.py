@@ -6,11 +6,13 @@ The record is written in the effect's own transaction; a refusal stores nothing.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from rtp.db import versions
 from rtp.db.frame import Frame
 from rtp.db.prepared import Prepared
 from rtp.errors import ExitCode, RtpError
@@ -46,27 +48,33 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-_FIND = Prepared(
-    text(
-        """
-    SELECT pg_try_advisory_xact_lock(:lock) AS taken, a.fingerprint, a.operation, a.status, a.body
+@cache
+def _finding(telling: bool) -> Prepared:
+    told = "".join(f', ({sql}) AS "{name}"' for name, sql in versions.TOLD.items() if telling)
+    return Prepared(
+        text(
+            f"""
+    SELECT pg_try_advisory_xact_lock(:lock) AS taken, a.fingerprint, a.operation, a.status, a.body {told}
     FROM (VALUES (1)) AS always LEFT JOIN stored_answers a ON a.scope = :scope AND a.key = :key
-    """
+    """  # noqa: S608 - names and queries of our own
+        )
     )
-)
 
 
-async def find(frame: Frame, key: str, fingerprint: str) -> StoredAnswer | None:
+async def find(frame: Frame, key: str, fingerprint: str, *, telling: bool = False) -> StoredAnswer | None:
     """Take the key for this transaction and look for a finished answer.
 
+    With `telling`, the frame is told which versions hold, by `rtp.db.versions`: the schema must be known to be current.
     One that was committed just between the look and the lock is not seen: then keeping a second one fails on the key.
     Raises: IdempotencyInProgress, IdempotencyKeyReused.
     """
     lock = hashlib.sha256(f"{frame.principal.id}\0{key}".encode()).digest()[:8]
     number = int.from_bytes(lock, "big", signed=True)
-    row = await frame.first(_FIND, {"lock": number, "scope": frame.principal.id, "key": key})
+    row = await frame.first(_finding(telling), {"lock": number, "scope": frame.principal.id, "key": key})
     if row is None or not row.taken:
         raise IdempotencyInProgress(key=key)
+    if telling:
+        frame.versions = {name: getattr(row, name) for name in versions.TOLD}
     if row.fingerprint is None:
         return None
     if row.fingerprint != fingerprint:

@@ -97,6 +97,7 @@ class Frame:
         self.jobs: list[Job] = []
         self.added: list[Added] = []
         self.summary: dict[str, Any] = {}
+        self.versions: dict[str, UUID | None] = {}
         self.bulk = False
         self.causation_id: str = trace.request_id
 

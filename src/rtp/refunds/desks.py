@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +12,7 @@ from sqlalchemy import insert, literal_column, select, text
 
 from rtp.db.frame import Frame
 from rtp.db.prepared import Prepared
+from rtp.db.versions import Kept
 from rtp.refunds import policy
 from rtp.refunds.model import refund_policies
 from rtp.refunds.rules import SPANS, Sums
@@ -18,6 +20,7 @@ from rtp.refunds.schemas import Limit, RefundPolicy, RefundRules
 
 _ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended('rtp.refund_policy', 0))")
 _NEWEST = Prepared(select(refund_policies).order_by(refund_policies.c.version.desc()).limit(literal_column("1")))
+_KEPT: Kept[RefundPolicy] = Kept("refund_policy", "SELECT id FROM refund_policies ORDER BY version DESC LIMIT 1")
 _QUEUE = text(
     """
     INSERT INTO refund_desks (holder, currency)
@@ -82,15 +85,21 @@ async def note(frame: Frame, held: Held, sums: Sums, currency: str) -> None:
 async def one_by_one(frame: Frame) -> None:
     """Let one transaction at a time change the policy."""
     await frame.execute(_ONE_BY_ONE)
+    _KEPT.forget(frame)
 
 
 async def current(frame: Frame) -> RefundPolicy:
     """The policy that holds."""
+    return await _KEPT.current(frame, _newest)
+
+
+async def _newest(frame: Frame) -> tuple[UUID | None, RefundPolicy]:
     row = await frame.first(_NEWEST, {})
     if row is None:
-        return RefundPolicy(version=0, rules=None, applied_by="", created_at=None)
+        return None, RefundPolicy(version=0, rules=None, applied_by="", created_at=None)
     rules = msgspec.convert(row.document, RefundRules)
-    return RefundPolicy(version=row.version, rules=rules, applied_by=row.applied_by, created_at=row.created_at)
+    holds = RefundPolicy(version=row.version, rules=rules, applied_by=row.applied_by, created_at=row.created_at)
+    return row.id, holds
 
 
 async def add_policy(frame: Frame, version: int, rules: RefundRules) -> RefundPolicy:
@@ -104,4 +113,5 @@ async def add_policy(frame: Frame, version: int, rules: RefundRules) -> RefundPo
         "created_at": frame.now,
     }
     await frame.execute(insert(refund_policies).values(row))
+    _KEPT.forget(frame)
     return made
