@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -107,6 +108,7 @@ def show_user(user_id: int) -> str:
     return f"{USER_PREFIX}_{_encode(user_id, 13)}"
 
 
+@lru_cache(maxsize=4096)  # a request asks for the same few ids again and again
 def show(prefix: str, value: UUID) -> str:
     """The prefix and 26 characters."""
     return f"{prefix}_{_encode(value.int, 26)}"
@@ -123,6 +125,7 @@ def parse_user(text: str) -> int:
     return number
 
 
+@lru_cache(maxsize=4096)
 def parse(prefix: str, text: str) -> UUID:
     """The UUID behind `prefix_…`.
 

@@ -5,38 +5,36 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, Double, and_, func, literal, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rtp.db.frame import Frame
 from rtp.db.partitions import lowest_id
+from rtp.db.prepared import Driver, Prepared
 from rtp.telemetry.model import requests
 from rtp.telemetry.schemas import Comparison, Counts, RequestRecord, Selection
 
-# One statement for all rows; a batch that is sent again because its commit was in doubt adds nothing.
-_ADD = text(
-    """
-    INSERT INTO requests (id, at, method, route, status, duration_ms, request_id, actor_kind)
-    SELECT * FROM unnest(
-        CAST(:id AS uuid[]), CAST(:at AS timestamptz[]), CAST(:method AS text[]), CAST(:route AS text[]),
-        CAST(:status AS smallint[]), CAST(:duration_ms AS float8[]), CAST(:request_id AS text[]),
-        CAST(:actor_kind AS text[])
+# One statement with one parameter for all rows; a batch that is sent again because its end was in doubt adds nothing.
+_ADD = Prepared(
+    text(
+        """
+        INSERT INTO requests (id, at, method, route, status, duration_ms, request_id, actor_kind)
+        SELECT id, at, method, route, status, duration_ms, request_id, actor_kind
+        FROM jsonb_populate_recordset(NULL::requests, CAST(:rows AS jsonb))
+        ON CONFLICT (id) DO NOTHING
+        """
     )
-    ON CONFLICT (id) DO NOTHING
-    """
 )
 _OPERATORS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
 
 
 async def add(connection: AsyncConnection, rows: Sequence[tuple[UUID, RequestRecord]]) -> None:
     """Add requests under these ids."""
-    values: dict[str, Any] = {"id": [key for key, _ in rows]}
-    columns = zip(*(record for _, record in rows), strict=True)
-    values |= dict(zip(RequestRecord._fields, (list(column) for column in columns), strict=True))
-    await connection.execute(_ADD, values)
+    given = msgspec.json.encode([{"id": key, **record._asdict()} for key, record in rows])
+    await Driver(connection).run(_ADD, {"rows": given.decode()})
 
 
 async def count(frame: Frame, since: datetime, until: datetime, wider: Selection, narrower: Selection) -> Counts:

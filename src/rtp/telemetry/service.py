@@ -14,9 +14,8 @@ from rtp.telemetry.schemas import Counts, RequestRecord, Selection
 
 async def store(database: Database, rows: Sequence[tuple[UUID, RequestRecord]]) -> None:
     """Add requests under these ids, all or none; storing the same ids again changes nothing."""
-    async with database.writing() as connection:
+    async with database.reading() as connection:  # in autocommit: it is one statement
         await repository.add(connection, rows)
-        await connection.commit()
 
 
 async def count(frame: Frame, since: datetime, until: datetime, wider: Selection, narrower: Selection) -> Counts:
