@@ -1,4 +1,4 @@
-"""What a server says to a path, or to a method on one, that it does not know: by it a newer client tells what it met."""
+"""What a server says to a path or method that it does not know: by it a newer client tells what it met."""
 
 from __future__ import annotations
 
