@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import invariants, returns
+from tests.mutants import invariants, returns, waiting
 from tests.mutants.mutant import Mutant
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
@@ -910,5 +910,6 @@ MUTANTS: list[Mutant] = [
     ),
     *invariants.MUTANTS,
     *returns.MUTANTS,
+    *waiting.MUTANTS,
 ]
 """The first is the share that runs on every change."""
