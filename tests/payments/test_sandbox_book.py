@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtp.kit.clock import FixedClock
@@ -70,6 +70,7 @@ def run_beside(book: Book, clock: FixedClock, step: tuple[object, ...]) -> None:
             clock.instant += timedelta(seconds=seconds)
 
 
+@example([("charge", 0, 100, "visa"), ("refund", 0, 60, 0), ("refund", 1, 60, 0)])
 @settings(deadline=None)
 @given(st.lists(st.one_of(charges, captures, refunds, disputes, controls, waits), max_size=40))
 def test_whatever_is_asked_no_charge_returns_more_than_it_took_and_the_record_tells_it_all(
@@ -138,6 +139,18 @@ def test_a_control_ends_by_itself_also_when_whoever_set_it_is_dead(clock: FixedC
     clock.instant += timedelta(seconds=1)
     assert book.control == Control()
     assert [refund.state for refund in book.refunds(LONG_AGO)] == ["succeeded"]
+
+
+def test_no_more_is_disputed_than_was_captured_and_not_lost_before(clock: FixedClock) -> None:
+    book = Book(clock)
+    charge, _ = book.charge("c", Money(500, "USD"), CARDS["visa"].ref, "")
+    with pytest.raises(ProviderRefused, match=r"5\.00 USD of the charge can be disputed, not 5\.01 USD"):
+        book.disputes.open(charge, "general", Money(501, "USD"))
+    lost = book.disputes.open(charge, "general", Money(400, "USD"))
+    book.accept_dispute("a", lost.ref)
+    with pytest.raises(ProviderRefused, match=r"1\.00 USD of the charge can be disputed, not 1\.01 USD"):
+        book.disputes.open(charge, "general", Money(101, "USD"))
+    assert book.disputes.open(charge, "general", Money(100, "USD")).amount == Money(100, "USD")
 
 
 def test_a_dispute_that_nobody_answers_is_lost_when_its_time_is_over(clock: FixedClock) -> None:
