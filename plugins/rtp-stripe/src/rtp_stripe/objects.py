@@ -25,7 +25,8 @@ INTENTS: dict[str, ChargeState] = {
     "requires_payment_method": "failed",
     "canceled": "failed",
 }
-REFUNDS: dict[str, RefundState] = {
+REFUNDS: dict[str | None, RefundState] = {
+    None: "pending",  # a nullable field
     "pending": "pending",
     "requires_action": "pending",
     "succeeded": "succeeded",
