@@ -17,6 +17,9 @@ _DISPUTES = "tests/disputes/test_disputes.py::"
 _ANSWERS = "tests/disputes/test_policy.py::"
 _PLANTED = "tests/reconciliation/test_planted.py::"
 _ROUTES = "tests/reconciliation/test_routes.py::"
+_SETTLED = "tests/refunds/test_settled.py::"
+_REFUSED = "tests/disputes/test_refused.py::"
+_BOOK = "tests/payments/test_sandbox_book.py::"
 _ASIDE = "tests/reconciliation/test_aside.py::"
 
 LATE: list[Mutant] = [
@@ -197,6 +200,35 @@ REFUNDS: list[Mutant] = [
         new='0, case.amount, "the member\'s", "member")',
         test=_POLICY + "test_a_member_has_a_limit_whoever_refunds",
     ),
+    Mutant(
+        name="a-late-answer-moves-a-refund-that-ended",
+        file="src/rtp/refunds/settling.py",
+        old="    if refund.state in policy.SETTLED:\n        return refund\n    if outcome",
+        new="    if outcome",
+        test=_SETTLED + "test_no_late_answer_moves_a_refund_that_has_ended",
+    ),
+    Mutant(
+        name="a-late-refusal-moves-a-refund-that-ended",
+        file="src/rtp/refunds/settling.py",
+        old="return refund if refund.state in policy.SETTLED else await fail(",
+        new="return await fail(",
+        test=_SETTLED + "test_no_late_answer_moves_a_refund_that_has_ended",
+    ),
+    Mutant(
+        name="a-lost-answer-is-taken-for-a-refusal",
+        file="src/rtp/refunds/jobs.py",
+        old="            await settling.lose(frame, refund.id, next_question)\n",
+        new="            await settling.refused(frame, refund.id)\n",
+        test="tests/refunds/test_refunds.py"
+        "::test_a_lost_answer_is_unknown_until_the_provider_is_asked_and_no_second_refund_is_made",
+    ),
+    Mutant(
+        name="a-refund-expires-before-its-time",
+        file="src/rtp/refunds/deciding.py",
+        old="before.expires_at is None or before.expires_at > frame.now",
+        new="before.expires_at is None",
+        test=_POLICY + "test_a_refund_that_nobody_approved_in_time_ends_and_cannot_be_approved_any_more",
+    ),
 ]
 
 BULKS: list[Mutant] = [
@@ -256,6 +288,13 @@ BULKS: list[Mutant] = [
         new="",
         test=_ENDS + "test_who_cancels_a_bulk_and_why_is_in_the_audit_with_how_it_was_and_is",
     ),
+    Mutant(
+        name="the-same-file-is-refunded-again",
+        file="src/rtp/refund_bulks/service.py",
+        old="    if not request.again and (first := ",
+        new="    if False and (first := ",
+        test=_BULKS + "test_the_same_file_again_is_refused_unless_it_is_meant",
+    ),
 ]
 
 DISPUTES: list[Mutant] = [
@@ -293,6 +332,27 @@ DISPUTES: list[Mutant] = [
         old="        await movements.dispute_won(frame, after.id, user=after.user_id)\n",
         new="        pass\n",
         test=_DISPUTES + "test_evidence_is_handed_in_once_and_the_outcome_stands_in_the_books[won]",
+    ),
+    Mutant(
+        name="a-dispute-in-another-currency-is-taken-in",
+        file="src/rtp/disputes/service.py",
+        old="if amount is not None and amount.currency != payment.amount.currency:",
+        new="if False:",
+        test=_REFUSED + "test_a_dispute_in_another_currency_than_its_payment_is_not_taken_in[amount]",
+    ),
+    Mutant(
+        name="what-was-given-up-is-given-up-again",
+        file="src/rtp/disputes/answering.py",
+        old='    policy.refuse_answer(before, "accept", frame.now)\n',
+        new="",
+        test=_REFUSED + "test_what_was_given_up_is_not_given_up_again",
+    ),
+    Mutant(
+        name="evidence-of-any-length-is-kept",
+        file="src/rtp/disputes/answering.py",
+        old="    evidence.hold_limit(parts)\n",
+        new="",
+        test=_DISPUTES + "test_evidence_longer_than_a_provider_takes_is_refused_before_it_is_kept",
     ),
 ]
 
@@ -385,6 +445,28 @@ RECONCILIATION: list[Mutant] = [
         new="share + control.fee_fixed",
         test="tests/payments/test_sandbox_book.py"
         "::test_whatever_is_asked_no_charge_returns_more_than_it_took_and_the_record_tells_it_all",
+    ),
+    Mutant(
+        name="what-waits-for-a-person-is-seen-to",
+        file="src/rtp/reconciliation/aside_repository.py",
+        old="set_aside.c.closed_at.is_not(None), key.in_(keys)",
+        new="key.in_(keys)",
+        test="tests/reconciliation/test_by_hand.py"
+        "::test_what_does_not_fit_is_set_aside_and_its_event_rests_once_a_person_closed_it",
+    ),
+    Mutant(
+        name="the-sandbox-returns-more-than-it-took",
+        file="src/rtp/payments/sandbox_money.py",
+        old='> charge.captured else ""',
+        new='> charge.captured and False else ""',
+        test=_BOOK + "test_whatever_is_asked_no_charge_returns_more_than_it_took_and_the_record_tells_it_all",
+    ),
+    Mutant(
+        name="the-sandbox-disputes-more-than-it-took",
+        file="src/rtp/payments/sandbox_disputes.py",
+        old="or wanted > charge.captured - lost",
+        new="or False",
+        test=_BOOK + "test_no_more_is_disputed_than_was_captured_and_not_lost_before",
     ),
 ]
 
