@@ -167,7 +167,7 @@ def test_what_an_interrupted_import_wrote_is_said_and_running_it_again_skips_it(
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, ""), said
     stopped = next(line for line in said.splitlines() if line.startswith("Stopped after"))
-    written = int(stopped.split()[2])
+    written = int(stopped.split()[2].replace(",", ""))
     assert 5_000 <= written < rows
     assert f"{written} created" in stopped
     command = shlex.split(next(line for line in said.splitlines() if line.startswith("Go on")).partition(": ")[2])
