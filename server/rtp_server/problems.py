@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from rtp.db.engine import DatabaseBusy, sqlstate
+from rtp.db.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, DatabaseBusy, DatabaseRefused, sqlstate
 from rtp.errors import InvalidInput, NotFound, Problem, RtpError, TooLarge, Unavailable
 from rtp_server.bodies import place
 
@@ -63,8 +63,21 @@ def _database(error: DBAPIError) -> RtpError | None:
     if isinstance(error, DataError):
         return InvalidInput(what="a value that the database cannot hold")
     if isinstance(error, IntegrityError):
-        return DatabaseBusy(state=f"a rule of the database: {sqlstate(error)}")
+        return _refused(error)
     return Unavailable(what="The database") if error.connection_invalidated else None
+
+
+def _refused(error: IntegrityError) -> RtpError:
+    """Who was a moment late with a key, or met a row on its way, may ask again; a rule refuses the same each time.
+
+    Every rule is held before the database is asked, so one that was reached is a mistake of ours, and is logged.
+    """
+    state = sqlstate(error)
+    if state in {UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION}:
+        return DatabaseBusy(state=f"a rule of the database: {state}")
+    rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or state
+    log.error("a rule of the database was reached", rule=rule, exc_info=error)
+    return DatabaseRefused(rule=rule)
 
 
 def _status(status: int, detail: str) -> RtpError:

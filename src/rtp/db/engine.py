@@ -15,7 +15,7 @@ from rtp.errors import ExitCode, RtpError, Unavailable
 
 LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION = "55P03", "40P01", "40001"
 DISK_FULL = "53100"
-QUERY_CANCELED, UNIQUE_VIOLATION, CHECK_VIOLATION = "57014", "23505", "23514"
+QUERY_CANCELED, UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "57014", "23505", "23503"
 
 
 class DatabaseBusy(RtpError):
@@ -25,6 +25,15 @@ class DatabaseBusy(RtpError):
     exit_code = ExitCode.CONFLICT
     retryable = True
     still = "Nothing was changed."
+
+
+class DatabaseRefused(RtpError):
+    """The database refuses this, because it would break its rule {rule}."""
+
+    status = 409
+    exit_code = ExitCode.CONFLICT
+    still = "Nothing was changed."
+    hint = "rtp doctor"
 
 
 class DatabaseFull(RtpError):
