@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from rtp.payments.schemas import waits_for
+from rtp.payments.schemas import Payment, waits_for
 from rtp.refunds import jobs as refund_jobs
 from rtp.testing import money
 from tests.refunds.desk import Desk
@@ -120,6 +120,49 @@ async def test_of_all_attempts_at_one_refund_one_stands_whichever_of_the_failed_
     assert {attempt["retry_of"] for attempt in (second, third, fourth)} == {first["id"]}
     await desk.work()
     assert (await desk.show(fourth["id"]))["state"] == "succeeded"
+    await desk.books_hold()
+
+
+async def failed_pieces(desk: Desk, payment: Payment, *lines: dict[str, int]) -> dict[str, Any]:
+    """A refund of these lines that the provider does not carry out."""
+    first = await desk.refunded(payment, lines=list(lines))
+    desk.provider.says = "failed"
+    await desk.work()
+    desk.provider.says = ""
+    return first
+
+
+async def test_a_failed_refund_of_pieces_is_issued_anew_as_the_same_pieces(desk: Desk) -> None:
+    payment = await desk.pay((1000, 83), (500, 0), quantity=3)
+    first = await failed_pieces(desk, payment, {"position": 1, "quantity": 2}, {"position": 2, "amount": 100})
+    second = (await desk.decide(first["id"], "retry")).json()
+    assert second["amount"] == first["amount"]
+    assert (await desk.show(second["id"]))["lines"] == (await desk.show(first["id"]))["lines"]
+    beyond = await desk.issue(payment, lines=[{"position": 1, "quantity": 2}], again=True)
+    assert (beyond.status_code, beyond.json()["params"]["left"]) == (422, "1 of 3 pieces")
+    await desk.work()
+    await desk.books_hold()
+
+
+@pytest.mark.parametrize(
+    "pieces, taken, code, said",
+    [
+        (2, {"position": 1, "quantity": 2}, "line_exceeded", "1 of 3 pieces"),
+        (1, {"position": 1, "quantity": 1}, "refund_retry_differs", "was of 3.33 USD, and its pieces are worth 3.34"),
+        (2, {"position": 1, "amount": 500}, "line_exceeded", "2 pieces for 6.67 USD"),
+    ],
+    ids=["the pieces went meanwhile", "the pieces that are left are worth a cent more", "their money went meanwhile"],
+)
+async def test_pieces_that_are_not_free_any_more_as_they_failed_are_not_issued_anew(
+    desk: Desk, pieces: int, taken: dict[str, int], code: str, said: str
+) -> None:
+    payment = await desk.pay((1000, 0), quantity=3)
+    first = await failed_pieces(desk, payment, {"position": 1, "quantity": pieces})
+    await desk.refunded(payment, lines=[taken])
+    refused = await desk.decide(first["id"], "retry")
+    assert refused.json()["code"] == code, refused.text
+    assert said in refused.json()["detail"]
+    assert [row[0] for row in await desk.sql("SELECT count(*) FROM refunds")] == [2]
     await desk.books_hold()
 
 

@@ -6,7 +6,7 @@ from rtp.db.frame import Frame
 from rtp.jobs import service as jobs
 from rtp.kit.money import Money
 from rtp.payments import service as payments
-from rtp.payments.schemas import Payment
+from rtp.payments.schemas import LinePart, Payment
 from rtp.refunds import desks, judging, policy, repository, second_person, service, settling
 from rtp.refunds.errors import (
     ApprovalExpired,
@@ -14,6 +14,7 @@ from rtp.refunds.errors import (
     IllegalRefundMove,
     RefundLostToDispute,
     RefundRetried,
+    RefundRetryDiffers,
 )
 from rtp.refunds.schemas import Decision, IssueRefund, LineAsk, Refund
 
@@ -68,7 +69,7 @@ async def expire(frame: Frame, key: str) -> Refund:
 async def retry(frame: Frame, key: str) -> Refund:
     """Issue a failed refund anew, linked to the first attempt; ask the provider now about one under way or unknown.
 
-    Raises: RefundNotFound, IllegalRefundMove, RefundRetried, and as service.issue.
+    Raises: RefundNotFound, IllegalRefundMove, RefundRetried, RefundRetryDiffers, and as service.issue.
     """
     refund = await service.find(frame, key, lock=True)
     if refund.state == "failed":
@@ -84,15 +85,27 @@ async def retry(frame: Frame, key: str) -> Refund:
 
 
 async def _anew(frame: Frame, failed: Refund) -> Refund:
-    """Every attempt at one refund is linked to the first, so of all of them one at most stands."""
+    """Every attempt at one refund is linked to the first, so of all of them one at most stands; it asks for the same.
+
+    Raises: RefundRetried, RefundRetryDiffers, and as service.issue.
+    """
     first = failed if failed.retry_of is None else await service.find(frame, failed.retry_of, lock=True)
     second = await repository.retried(frame, service.id_of(first.id), sorted(policy.HOLDING))
     if second is not None:
         raise RefundRetried(key=failed.id, second=second.id)
     parts = await repository.parts_of(frame, service.id_of(failed.id))
-    lines = [LineAsk(position=part.position, amount=part.net + part.tax) for part in parts]
+    lines = [_same(part) for part in parts]
     request = IssueRefund(reason=failed.reason, note=failed.note, ticket=failed.ticket, lines=lines, again=True)
-    return await service.issue(frame, failed.payment_id, request, retry_of=service.id_of(first.id))
+    anew = await service.issue(frame, failed.payment_id, request, retry_of=service.id_of(first.id))
+    if anew.amount != failed.amount:  # what a piece is worth is rounded by those that were returned before it
+        raise RefundRetryDiffers(key=failed.id, amount=failed.amount, now=anew.amount, payment=failed.payment_id)
+    return anew
+
+
+def _same(part: LinePart) -> LineAsk:
+    if part.quantity:
+        return LineAsk(position=part.position, quantity=part.quantity)
+    return LineAsk(position=part.position, amount=part.net + part.tax)
 
 
 async def refuse_lost(frame: Frame, payment: Payment, refund: Refund) -> None:

@@ -111,6 +111,14 @@ class RefundRetried(RtpError):
     hint = "rtp refunds show {second}"
 
 
+class RefundRetryDiffers(RtpError):
+    """The failed refund {key} was of {amount}, and its pieces are worth {now} today, as others were returned since."""
+
+    status = 422
+    still = "Nothing was refunded."
+    hint = "Issue a refund of its own: rtp refunds preview {payment}"
+
+
 class OwnAccount(RtpError):
     """{email} is your own address, and nobody decides about refunds to themselves."""
 
