@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Taken(Struct, frozen=True):
 
 
 class Count(Struct, kw_only=True):
-    """How far the rows of a bulk have come."""
+    """How far the rows of a bulk have come; `people_until` is when the last was, or can be, decided by hand."""
 
     done: int = 0
     failed: int = 0
@@ -46,6 +46,7 @@ class Count(Struct, kw_only=True):
     under_way: int = 0
     planned: int = 0
     moved: dict[str, int] = {}
+    people_until: datetime | None = None
 
 
 def asked(row: BulkRow, payment: Payment) -> Money | None:

@@ -44,7 +44,8 @@ _COUNT = text(
             WHEN b.state <> 'issued' THEN b.state
             WHEN f.state IN ('failed', 'canceled', 'rejected', 'expired') THEN 'failed'
             WHEN f.state IN ('succeeded', 'waiting') THEN f.state ELSE 'under_way' END AS state,
-        count(*) AS rows, coalesce(sum(f.amount), 0)::bigint AS amount
+        count(*) AS rows, coalesce(sum(f.amount), 0)::bigint AS amount,
+        max(CASE WHEN f.state = 'waiting' THEN f.expires_at ELSE f.decided_at END) AS people_until
     FROM refund_bulk_rows b LEFT JOIN refunds f ON f.id = b.refund_id
     WHERE b.bulk_id = :bulk AND b.state <> 'refused' GROUP BY 1, 2
     """
@@ -237,6 +238,8 @@ async def count(frame: Frame, bulk_id: UUID) -> Count:
         setattr(result, name, getattr(result, name) + row.rows)
         if name == "done":
             result.moved[row.currency] = row.amount
+        if row.people_until is not None:
+            result.people_until = max(row.people_until, result.people_until or row.people_until)
     return result
 
 

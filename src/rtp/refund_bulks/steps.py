@@ -6,6 +6,7 @@ bulk that is cancelled then issues no further row, and ends with what it has don
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -23,7 +24,10 @@ from rtp.refund_bulks.schemas import Bulk
 from rtp.refunds import service as refunds
 from rtp.refunds.schemas import IssueRefund
 from rtp.sagas.errors import StepRefused
-from rtp.sagas.spec import DAY, Again, Definition, Running, Step
+from rtp.sagas.spec import Again, Definition, Running, Step
+
+SETTLES = timedelta(days=7)
+"""How long the provider may take for the rows, before somebody is called."""
 
 
 async def check(running: Running) -> None:
@@ -75,7 +79,10 @@ async def follow(running: Running) -> Again | None:
         under_way = bool(count.under_way or count.waiting)
         await _counted(frame, bulk, count, ended=not under_way)
         age = (frame.now - (bulk.applied_at or frame.now)).total_seconds()
-    return Again(policy.pause(age)) if under_way else None
+    if not under_way:
+        return None
+    # A second person has days of their own, and after them the provider has as long as for all else.
+    return Again(policy.pause(age), deadline=count.people_until and count.people_until + SETTLES)
 
 
 async def issue_chunk(frame: Frame, key: str) -> bool:
@@ -149,5 +156,5 @@ SAGA = Definition(
         Step("issue", "pivot", issue),
         Step("follow", "retryable", follow),
     ),
-    deadline=7 * DAY,
+    deadline=SETTLES.total_seconds(),
 )

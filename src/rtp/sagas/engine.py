@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from rtp.db.frame import Frame
 from rtp.sagas import policy, repository, service
@@ -39,6 +40,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kind: Literal["done", "again", "refused", "failed", "undone", "absent"]
     why: str = ""
     after: float = 0.0
+    deadline: datetime | None = None
 
 
 async def begin(frame: Frame, definitions: Registry, key: str, turn: int) -> Task | None:
@@ -77,6 +79,9 @@ async def conclude(frame: Frame, task: Task, outcome: Outcome) -> None:
             event = "finish" if outcome.kind == "done" else "undo"
             values |= {"state": policy.moved(before.id, before.steps[place], event), "ended_at": frame.now}
         after = await repository.change_step(frame, before, place, **values)
+        if outcome.deadline is not None:
+            least = before.created_at + timedelta(seconds=task.definition.deadline)
+            after = structs.replace(after, deadline_at=max(least, outcome.deadline))
         name = {"done": "saga.step_done", "undone": "saga.step_undone"}.get(outcome.kind, "")
         await _go_on(frame, before, after, after=outcome.after, event=name)
 
@@ -166,7 +171,7 @@ async def _absent(frame: Frame, task: Task, before: Kept) -> None:
 
 async def _go_on(frame: Frame, before: Kept, now: Kept, *, after: float = 0.0, event: str = "") -> None:
     """Save where the saga stands and queue its next turn, if there is one."""
-    values: dict[str, Any] = {"turn": before.turn + 1}
+    values: dict[str, Any] = {"turn": before.turn + 1, "deadline_at": now.deadline_at}
     if policy.following(now.direction, now.steps).kind == "end":
         event = "saga.succeeded" if now.direction == "forward" else "saga.compensated"
         state: SagaState = "succeeded" if now.direction == "forward" else "compensated"

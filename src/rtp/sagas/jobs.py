@@ -60,7 +60,11 @@ async def _attempt(context: Context, task: Task) -> Outcome:
 async def _run(step: Step, running: Running) -> Outcome:
     assert step.action is not None
     more = await step.action(running)
-    return Outcome(kind="again", after=more.after) if isinstance(more, Again) else Outcome(kind="done")
+    return (
+        Outcome(kind="again", after=more.after, deadline=more.deadline)
+        if isinstance(more, Again)
+        else Outcome(kind="done")
+    )
 
 
 async def _undo(step: Step, task: Task, running: Running) -> Outcome:

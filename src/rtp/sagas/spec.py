@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rtp.db.frame import Frame
@@ -51,9 +52,13 @@ class Running:
 
 @dataclass(frozen=True)
 class Again:
-    """What an action returns that has more to do, so many seconds later."""
+    """What an action returns that has more to do, so many seconds later.
+
+    `deadline` is when the saga is late, where that is later than its definition says: as one that waits for people.
+    """
 
     after: float = 0.0
+    deadline: datetime | None = None
 
 
 Action = Callable[[Running], Awaitable[Again | None]]
@@ -83,7 +88,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Definition:
-    """A saga as data: reversible steps, then at most one pivot, then retryable ones; all within `deadline` seconds.
+    """A saga as data: reversible steps, then at most one pivot, then retryable ones; all within `deadline` seconds,
+    unless a step says otherwise (`Again`).
 
     A definition that changes gets a new version, and the one before stays declared while sagas of it are under way.
     Somebody is called after `page_after` failures in a row. Raises: ValueError for another order of steps.
