@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from rtp.db.frame import Frame
 from rtp.disputes import evidence, policy, repository, service
+from rtp.disputes.errors import AnswerStalled
 from rtp.disputes.schemas import Answer, Dispute, SubmitEvidence
+from rtp.jobs import service as jobs
 from rtp.kit import ids
 from rtp.payments import service as payments
 from rtp.payments.ports import ProviderDispute
@@ -26,11 +28,13 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 async def submit(frame: Frame, key: str, request: SubmitEvidence) -> Dispute:
-    """Hand in the pack with parts of our own; once it is under way it cannot be changed.
+    """Hand in the pack with parts of our own; once it is under way it cannot be changed, only brought on.
 
-    Raises: DisputeNotFound, IllegalDisputeMove, DisputeAnswered, DisputeOverdue, EvidenceTooLong.
+    Raises: DisputeNotFound, IllegalDisputeMove, DisputeAnswered, DisputeOverdue, EvidenceTooLong, AnswerStalled.
     """
     before = await service.find(frame, key, lock=True)
+    if await service.has_stalled(frame, before):
+        return await _bring_on(frame, before, "evidence", request.parts)
     policy.refuse_answer(before, "evidence", frame.now)
     parts = await evidence.parts(frame, before) | request.parts
     evidence.hold_limit(parts)
@@ -40,9 +44,11 @@ async def submit(frame: Frame, key: str, request: SubmitEvidence) -> Dispute:
 async def accept(frame: Frame, key: str) -> Dispute:
     """Give the money up; final.
 
-    Raises: DisputeNotFound, IllegalDisputeMove, DisputeAnswered.
+    Raises: DisputeNotFound, IllegalDisputeMove, DisputeAnswered, AnswerStalled.
     """
     before = await service.find(frame, key, lock=True)
+    if await service.has_stalled(frame, before):
+        return await _bring_on(frame, before, "accept", {})
     policy.refuse_answer(before, "accept", frame.now)
     return await _queue(frame, before, "accept", None)
 
@@ -76,6 +82,22 @@ async def refused(frame: Frame, key: str, why: str) -> Dispute:
     return await _note(frame, before, "answer_refused", answer_state="refused", answer_error=why)
 
 
+async def _bring_on(
+    frame: Frame, before: Dispute, answer: Literal["evidence", "accept"], parts: dict[str, str]
+) -> Dispute:
+    """Let the answer that gave up be told again under its own key, which the provider may know, and so unchanged.
+
+    Raises: AnswerStalled.
+    """
+    number, kept = await repository.answer_of(frame, service.id_of(before.id))
+    if before.answer != answer or not parts.items() <= kept.items():
+        raise AnswerStalled(key=before.id, answer=before.answer, hint=policy.same_answer(before))
+    after = await _note(frame, before, "answer_queued", answered_by=frame.principal.id, answered_at=frame.now)
+    if not await jobs.revive(frame, service.ANSWER, "dispute", after.id):
+        _enqueue(frame, after.id, number)
+    return after
+
+
 async def _queue(
     frame: Frame, before: Dispute, answer: Literal["evidence", "accept"], parts: dict[str, str] | None
 ) -> Dispute:
@@ -85,8 +107,12 @@ async def _queue(
     if parts is not None:
         values["evidence"] = parts
     after = await _note(frame, before, "answer_queued", **values)
-    frame.enqueue("disputes.answer", queue=payments.QUEUE, lock=after.id, dispute=after.id, number=number)
+    _enqueue(frame, after.id, number)
     return after
+
+
+def _enqueue(frame: Frame, key: str, number: int) -> None:
+    frame.enqueue(service.ANSWER, queue=payments.QUEUE, lock=key, dispute=key, number=number)
 
 
 async def _note(frame: Frame, before: Dispute, what: str, **values: Any) -> Dispute:

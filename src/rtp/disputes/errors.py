@@ -44,6 +44,14 @@ class DisputeAnswered(RtpError):
     hint = "rtp disputes show {key}"
 
 
+class AnswerStalled(RtpError):
+    """The answer to the dispute {key}, {answer}, gave up on its way, and the provider may have it."""
+
+    status = 422
+    still = "Nothing was sent; only the same answer can be sent again."
+    hint = "rtp disputes show {key}"
+
+
 class DisputeOverdue(RtpError):
     """The dispute {key} was to be answered until {due_by}."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtp.disputes import answering, losses
+from rtp.disputes import answering, losses, service
 from rtp.jobs.spec import Context, JobSpec
 from rtp.kit import failpoints
 from rtp.payments import service as payments
@@ -41,6 +41,6 @@ async def place(context: Context, payment: str) -> None:
 
 
 JOBS = (
-    JobSpec("disputes.answer", answer, queue=payments.QUEUE, backoff=PATIENT),
+    JobSpec(service.ANSWER, answer, queue=payments.QUEUE, backoff=PATIENT),
     JobSpec("disputes.place", place),
 )

@@ -73,8 +73,15 @@ def time_left(dispute: Dispute, now: datetime) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min"
 
 
-def next_step(dispute: Dispute) -> str:
+def same_answer(dispute: Dispute) -> str:
+    """The command that brings the answer on which gave up on its way."""
+    return f"rtp disputes {dispute.answer} {dispute.id}" + (" --submit" if dispute.answer == "evidence" else "")
+
+
+def next_step(dispute: Dispute, *, stalled: bool = False) -> str:
     """The command that comes next; empty when nobody is waited for."""
+    if stalled:
+        return same_answer(dispute)
     if dispute.state == "needs_response" and dispute.answer_state in {"none", "refused"}:
         return f"rtp disputes evidence {dispute.id}"
     return ""

@@ -126,6 +126,13 @@ async def unanswered(frame: Frame, limit: int) -> tuple[int, list[DisputeLine]]:
     return (int(counted[0]) if counted else 0), [to_line(row, frame.now) for row in await frame.all(query)]
 
 
+async def queued(frame: Frame) -> list[DisputeLine]:
+    """The open disputes whose answer is on its way, by their deadline."""
+    query = select(disputes).where(disputes.c.state.in_(policy.OPEN), disputes.c.answer_state == "queued")
+    rows = await frame.all(query.order_by(disputes.c.due_by, disputes.c.id))
+    return [to_line(row, frame.now) for row in rows]
+
+
 async def page(
     frame: Frame, page: PageRequest, *, user_id: int | None, payment_id: UUID | None, state: DisputeState | None
 ) -> Page[DisputeLine]:

@@ -11,6 +11,7 @@ from rtp.db.listing import PageRequest
 from rtp.disputes import losses, policy, repository
 from rtp.disputes.errors import DisputeCurrencyDiffers, DisputeNotFound, DisputeTooEarly
 from rtp.disputes.schemas import Dispute, DisputeDetail, DisputeLine, DisputeState, DueDispute
+from rtp.jobs import service as jobs
 from rtp.kit import ids
 from rtp.kit.money import Money
 from rtp.ledger import movements
@@ -21,6 +22,7 @@ from rtp.payments.schemas import Payment
 from rtp.users import service as users
 
 judge = policy.judge
+ANSWER = "disputes.answer"
 _PAST = {"review": "under_review", "win": "won", "lose": "lost"}
 
 
@@ -68,7 +70,7 @@ async def show(frame: Frame, key: str) -> DisputeDetail:
         refunded=payment.refunded,
         refundable=payment.refundable,
         evidence=evidence,
-        next=policy.next_step(dispute),
+        next=policy.next_step(dispute, stalled=await has_stalled(frame, dispute)),
     )
 
 
@@ -87,7 +89,25 @@ async def page(
 async def unanswered(frame: Frame, limit: int) -> tuple[int, list[DueDispute]]:
     """How many disputes wait for an answer, and the first of them by their deadline."""
     count, first = await repository.unanswered(frame, limit)
-    return count, [DueDispute(id=one.id, amount=one.amount, due_by=one.due_by, left=one.left) for one in first]
+    return count, [_due(one) for one in first]
+
+
+async def stalled(frame: Frame) -> list[tuple[DueDispute, str]]:
+    """The open disputes whose answer gave up on its way, by their deadline, each with the command that brings it on."""
+    queued = await repository.queued(frame)
+    living = await under_way(frame, [one.id for one in queued])
+    return [(_due(one), policy.same_answer(one)) for one in queued if one.id not in living]
+
+
+async def under_way(frame: Frame, keys: list[str]) -> set[str]:
+    """Of these disputes, those whose answer a job is to tell, or tells, the provider."""
+    return await jobs.under_way(frame, ANSWER, "dispute", keys) if keys else set()
+
+
+async def has_stalled(frame: Frame, dispute: Dispute) -> bool:
+    """Whether the answer to a dispute gave up on its way."""
+    waits = dispute.answer_state == "queued" and dispute.state in policy.OPEN
+    return waits and not await under_way(frame, [dispute.id])
 
 
 async def find(frame: Frame, key: str, *, lock: bool = False) -> Dispute:
@@ -107,6 +127,10 @@ def id_of(key: str) -> UUID:
     Raises: DisputeNotFound.
     """
     return ids.parse_or("dsp", key, DisputeNotFound)
+
+
+def _due(dispute: DisputeLine) -> DueDispute:
+    return DueDispute(id=dispute.id, amount=dispute.amount, due_by=dispute.due_by, left=dispute.left)
 
 
 async def _open(frame: Frame, payment: Payment, provider: str, told: ProviderDispute) -> Dispute:

@@ -103,6 +103,20 @@ async def dead_about(frame: Frame, payment: str) -> int | None:
     return None if row is None else int(row.id)
 
 
+_DEAD_WITH = text(
+    """
+    SELECT id FROM procrastinate_jobs WHERE status = 'failed' AND task_name = :name AND args ->> :argument = :value
+    ORDER BY id DESC LIMIT 1
+    """
+)
+
+
+async def dead_with(frame: Frame, name: str, argument: str, value: str) -> int | None:
+    """The newest job of a kind, with this value of an argument, that gave up."""
+    row = await frame.first(_DEAD_WITH, {"name": name, "argument": argument, "value": value})
+    return None if row is None else int(row.id)
+
+
 _HASTEN = text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo'")
 _HELD = text("SELECT 1 FROM procrastinate_jobs WHERE lock = :lock AND status IN ('todo', 'doing') LIMIT 1")
 

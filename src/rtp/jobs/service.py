@@ -57,6 +57,17 @@ async def retry(frame: Frame, key: str) -> Job:
     return after
 
 
+async def revive(frame: Frame, name: str, argument: str, value: str) -> bool:
+    """Put the newest job of a kind that gave up, with this value of an argument, back; whether there was one.
+
+    Raises: JobNotDead when it was put back in this moment.
+    """
+    found = await repository.dead_with(frame, name, argument, value)
+    if found is not None:
+        await retry(frame, f"job_{found}")
+    return found is not None
+
+
 async def hasten(frame: Frame, lock: str) -> bool:
     """Let the jobs that wait under a lock run now; whether one waits there, or is under way."""
     return await repository.hasten(frame, lock)

@@ -9,9 +9,11 @@ from sqlalchemy import text
 from rtp.breakers import service as breakers
 from rtp.cache import service as cache
 from rtp.db.frame import Frame
+from rtp.disputes import service as disputes
 from rtp.events import service as events
 from rtp.invariants import service as invariants
 from rtp.jobs import service as jobs
+from rtp.kit.clock import to_text
 from rtp.kit.text import counted
 from rtp.ledger import service as ledger
 from rtp.meta.schemas import Check
@@ -54,6 +56,7 @@ async def all_checks(frame: Frame, workers: Sequence[int] = ()) -> list[Check]:
         await _refund_policy(frame),
         await _renewals(frame),
         await _sagas(frame),
+        await _disputes(frame),
         await _breakers(frame),
         await _webhook_endpoints(frame),
         await _cache(frame),
@@ -182,6 +185,15 @@ async def _sagas(frame: Frame) -> Check:
     return Check(
         name="sagas", state="failed" if stuck else "warning", detail=detail, fix="rtp sagas list --state stuck"
     )
+
+
+async def _disputes(frame: Frame) -> Check:
+    stalled = await disputes.stalled(frame)
+    if not stalled:
+        return Check(name="disputes", state="ok", detail="no answer gave up on its way")
+    first, command = stalled[0]
+    detail = f"{counted(len(stalled), 'answer')} gave up on the way; {first.id} is due by {to_text(first.due_by)}"
+    return Check(name="disputes", state="failed", detail=detail, fix=command)
 
 
 async def _breakers(frame: Frame) -> Check:

@@ -38,8 +38,10 @@ async def show(frame: Frame) -> Today:
     breakers_open = sum(one.circuit == "open" for one in await breakers.every(frame))
     differing = await reconciliation.left_open(frame)
     objections, due = await disputes.unanswered(frame, DISPUTES)
+    stalled = await disputes.stalled(frame)
     unearned = await invariants.paid_for_nothing(frame)
     urgent = [
+        ("answers to disputes that gave up", len(stalled), stalled[0][1] if stalled else ""),
         ("disputes to answer", objections, "rtp disputes list --state needs_response --sort due_by"),
         ("the ledger does not hold", int(books == "broken"), "rtp ledger check"),
         ("rules of money that do not hold", len(money.broken), "rtp doctor money"),
@@ -68,7 +70,7 @@ async def show(frame: Frame) -> Today:
         ledger=books,
         ledger_at=books_at,
         dependencies=[await _database(frame), await _cache(frame)],
-        disputes=due,
+        disputes=sorted([*due, *(one for one, _ in stalled)], key=lambda one: one.due_by)[:DISPUTES],
         attention=_attention(counts, failed, urgent),
     )
 
