@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rtp.errors import ExitCode
+from rtp.kit.text import counted
 from rtp.reconciliation import schemas
 from rtp.reconciliation.schemas import Look, Run, RunLine, RunReconcile
 from rtp_commands import reconcile_aside
@@ -82,15 +83,23 @@ def _planned(call: Call, wanted: RunReconcile) -> Result:
         from rtp_commands.planned import show_plan
 
         show_plan(call, planned.plan)
-        differs = (planned.plan.result or {}).get("found", 0)
-        return Result(None, ExitCode.CHECK_FAILED if differs else ExitCode.OK)
+        look = planned.plan.result or {}
+        said = _not_compared(look["provider"], look["unread"]) if look.get("unread") else ""
+        return Result(None, ExitCode.CHECK_FAILED if look.get("found", 0) else ExitCode.OK, said)
     raise AssertionError("a dry run ends with its plan")
 
 
 def _verdict(call: Call, found: Look | Run) -> Result:
     left = found.left_open if isinstance(found, Run) else found.found
-    said = "" if not left else "What would mend it: rtp reconcile run --dry-run"
-    return _shown(call, found, ExitCode.CHECK_FAILED if left else ExitCode.OK, said)
+    said = [] if not left else ["What would mend it: rtp reconcile run --dry-run"]
+    if isinstance(found, Look) and found.unread:
+        said.append(_not_compared(found.provider, found.unread))
+    return _shown(call, found, ExitCode.CHECK_FAILED if left else ExitCode.OK, "\n".join(said))
+
+
+def _not_compared(provider: str, unread: list[str]) -> str:
+    what = f"{counted(len(unread), 'object')} of {provider} cannot be written here and "
+    return f"{what}{'was' if len(unread) == 1 else 'were'} not compared: {unread[0]}"
 
 
 def _shown(call: Call, found: Look | Run, code: ExitCode, said: str = "") -> Result:

@@ -23,6 +23,17 @@ def test_a_comparison_that_finds_differences_ends_with_10(there: Any, peer: Any,
     assert ("rtp reconcile run --dry-run" in done.stderr) is bool(found)
 
 
+def test_a_comparison_warns_of_what_it_could_not_read_and_judges_the_rest(there: Any, peer: Any, made: Any) -> None:
+    unread = ["charge pi_9: no currency here", "refund re_8: no currency here"]
+    peer.answer("GET", "/v1/reconcile", COMPARED | {"state": "equal", "found": 0, "left_out": 0, "unread": unread})
+    plan = made.plan | {"operation": "reconcile.run", "changes": [], "result": COMPARED | {"unread": unread}}
+    peer.answer("POST", "/v1/reconcile/runs", plan)
+    for flags in ([], ["--dry-run"]):
+        done = there("reconcile", "run", *flags)
+        assert done.returncode == 0, done.stderr
+        assert "2 objects of sandbox cannot be written here and were not compared: charge pi_9" in done.stderr
+
+
 @pytest.mark.parametrize("found, code", [(0, 0), (2, 10)])
 def test_a_plan_of_differences_ends_with_10(there: Any, peer: Any, made: Any, found: int, code: int) -> None:
     look = COMPARED | {"state": "differs", "found": found, "left_out": found}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from rtp.db.frames import Frames
 from rtp.disputes import jobs as dispute_jobs
@@ -21,7 +22,7 @@ from rtp.ledger import service as ledger
 from rtp.payments import jobs as payment_jobs
 from rtp.payments import service as payments
 from rtp.payments.fakes import FakeProvider
-from rtp.payments.ports import ProviderDispute
+from rtp.payments.ports import Listed, ProviderDispute, Unread
 from rtp.payments.schemas import Payment
 from rtp.permissions import LOCAL_OWNER
 from rtp.reconciliation import comparing, mending, service
@@ -204,6 +205,33 @@ async def test_what_a_list_left_out_and_the_provider_has_when_asked_is_no_differ
 
     monkeypatch.setattr(garden.provider, "list_charges", nothing)
     assert found(await comparison(garden).look()) == set()
+
+
+async def test_what_cannot_be_written_here_is_named_and_neither_stops_nor_alters_the_comparison(
+    garden: Garden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await garden.paid()
+    planted = {await reconciling.PLANTS[0](garden)}
+    listed = garden.provider.list_charges
+    unread = [Unread(ref="pi_9", key="pi_9", why="no currency here"), Unread(ref="pi_8", key=kept.id, why="too fine")]
+
+    async def partly(since: Any) -> list[Any]:
+        return Listed((one for one in await listed(since) if one.key != kept.id), unread)
+
+    async def gone(key: str) -> Any:
+        raise AssertionError(f"{key} was taken for a difference")
+
+    monkeypatch.setattr(garden.provider, "list_charges", partly)
+    retrieve = garden.provider.retrieve_charge_by_key
+    monkeypatch.setattr(
+        garden.provider, "retrieve_charge_by_key", lambda key: gone(key) if key == kept.id else retrieve(key)
+    )
+    with capture_logs() as logs:
+        look = await comparison(garden).look()
+    assert found(look) == planted
+    assert look.unread == ["charge pi_9: no currency here", "charge pi_8: too fine"]
+    [said] = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert (said["provider"], said["count"], said["first"]) == ("sandbox", 2, "charge pi_9: no currency here")
 
 
 async def test_what_a_mend_was_refused_is_left_open(garden: Garden) -> None:

@@ -5,9 +5,9 @@ Every call that moves money takes a key; the same key and request always lead to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -119,13 +119,33 @@ class ProviderEvent(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider has and cannot be written here, as its currency is none of ours: `key` may be empty."""
+
+    ref: str
+    key: str
+    why: str
+
+
+Told = TypeVar("Told")
+
+
+class Listed(list[Told]):
+    """A provider's list, and what it had to leave out of it."""
+
+    def __init__(self, told: Iterable[Told] = (), unread: Sequence[Unread] = ()) -> None:
+        super().__init__(told)
+        self.unread = list(unread)
+
+
 class PaymentProvider(Protocol):
     """A payment provider.
 
     Every call raises ProviderUnavailable when it was surely not carried out, and ProviderRefused when the provider does
     not accept its form. Calls that move money also raise ProviderOutcomeUnknown when they were sent and no answer came
     (settle it by retrieve_…_by_key), and ProviderKeyReused when the key belongs to another request.
-    `name` is its name in metrics and records.
+    `name` is its name in metrics and records. A list that leaves out what cannot be written here is `Listed`: one such
+    object must not hide all others.
     """
 
     name: str

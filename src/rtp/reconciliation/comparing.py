@@ -10,14 +10,16 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from itertools import islice
 
+import structlog
 from msgspec import structs
 
 from rtp.db.frame import Frame
-from rtp.payments.ports import PaymentProvider, ProviderCharge, ProviderDispute, ProviderRefund
+from rtp.payments.ports import Listed, PaymentProvider, ProviderCharge, ProviderDispute, ProviderRefund
 from rtp.reconciliation import policy, repository
 from rtp.reconciliation.policy import Theirs
 from rtp.reconciliation.schemas import SHOWN, Difference, Look, Noun
 
+log = structlog.get_logger("rtp.reconciliation")
 SET = 1000
 """Rows of ours that are read at once."""
 Opening = Callable[[], AbstractAsyncContextManager[Frame]]
@@ -36,6 +38,7 @@ class Comparison:
         self.until = now - policy.LEEWAY
         self.found: list[Difference] = []
         self.counts: dict[Noun, int] = {}
+        self.unread: list[str] = []
         self._disputes: list[ProviderDispute] | None = None
 
     async def look(self) -> Look:
@@ -43,9 +46,14 @@ class Comparison:
 
         Raises: ProviderUnavailable, ProviderRefused.
         """
-        await self._compare("charge", [_charge(one) for one in await self.provider.list_charges(self.since)])
-        await self._compare("refund", [_refund(one) for one in await self.provider.list_refunds(self.since)])
-        await self._compare("dispute", [_dispute(one) for one in await self.provider.list_disputes(self.since)])
+        charges = await self.provider.list_charges(self.since)
+        await self._compare("charge", [_charge(one) for one in charges], self._unread("charge", charges))
+        refunds = await self.provider.list_refunds(self.since)
+        await self._compare("refund", [_refund(one) for one in refunds], self._unread("refund", refunds))
+        disputes = await self.provider.list_disputes(self.since)
+        await self._compare("dispute", [_dispute(one) for one in disputes], self._unread("dispute", disputes))
+        if self.unread:
+            log.warning("not_compared", provider=self.name, count=len(self.unread), first=self.unread[0])
         async with self.reading() as frame:
             digests = await repository.set_aside_digests(frame, self.name, self.found)
         new = [one for one in self.found if policy.digest(one) not in digests]
@@ -63,6 +71,7 @@ class Comparison:
             left_out=left_out,
             set_aside=len(self.found) - len(new),
             differences=stands,
+            unread=self.unread[:SHOWN],
         )
 
     async def stands(self, found: Difference) -> bool:
@@ -93,10 +102,16 @@ class Comparison:
             [theirs] = await self._known(frame, found.noun, [theirs])
         return policy.JUDGES[found.noun](ours, theirs) if policy.quiet(ours, theirs, self.until) else None
 
-    async def _compare(self, noun: Noun, theirs: Sequence[Theirs]) -> None:
+    def _unread(self, noun: Noun, told: Sequence[object]) -> set[str]:
+        """The names of what a list left out, as it cannot be written here: it is there, so ours is not missing."""
+        unread = told.unread if isinstance(told, Listed) else []
+        self.unread += [f"{noun} {one.ref}: {one.why}" for one in unread]
+        return {one.ref for one in unread} | {one.key for one in unread}
+
+    async def _compare(self, noun: Noun, theirs: Sequence[Theirs], unread: set[str]) -> None:
         self.counts[noun] = len(theirs)
         judge = policy.JUDGES[noun]
-        seen = {one.ref if noun == "dispute" else one.key for one in theirs}
+        seen = {one.ref if noun == "dispute" else one.key for one in theirs} | unread
         for some in _sets(theirs):
             names = [one.ref if noun == "dispute" else one.key for one in some]
             async with self.reading() as frame:

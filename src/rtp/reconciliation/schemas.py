@@ -52,7 +52,8 @@ class Difference(Struct, frozen=True, kw_only=True):
 class Look(Struct, kw_only=True):
     """What a comparison found: `differs` with its differences; how much was compared, and how many were left out.
 
-    `set_aside` counts those that a person was given before and that are still as they were.
+    `set_aside` counts those that a person was given before and that are still as they were. `unread` names what the
+    provider has and cannot be written here, as in a currency that is none of ours: it was not compared.
     """
 
     state: Literal["equal", "differs"]
@@ -66,6 +67,7 @@ class Look(Struct, kw_only=True):
     left_out: int
     set_aside: int
     differences: list[Difference]
+    unread: list[str] = []
 
 
 class RunLine(Struct, kw_only=True):

@@ -34,8 +34,8 @@ async def disputes(calls: Calls, since: datetime) -> list[ProviderDispute]:
     asked: Any = finding.window(calls, since.timestamp()) | {"expand": [f"data.{INTENT}"]}
     with failures.reading():
         page = await calls.client.v1.disputes.list_async(asked)
-        listed = [fields(one) async for one in page.auto_paging_iter()]
-    return [objects.dispute(one) for one in finding.in_order(calls, since.timestamp(), listed)]
+        made = [fields(one) async for one in page.auto_paging_iter()]
+    return finding.listed(finding.in_order(calls, since.timestamp(), made), objects.dispute)
 
 
 async def submit(calls: Calls, key: str, ref: str, evidence: Mapping[str, str]) -> ProviderDispute:

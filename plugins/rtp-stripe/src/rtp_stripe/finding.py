@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 
 from rtp.kit import ids
-from rtp.payments.ports import ProviderCharge, ProviderRefund
+from rtp.payments.errors import ProviderRefused
+from rtp.payments.ports import Listed, ProviderCharge, ProviderRefund, Unread
 from rtp_stripe import failures, objects
 from rtp_stripe.calls import LATEST, Calls, Fields, fields
 
+Told = TypeVar("Told")
 KEY = re.compile(r"[!-~]{1,255}")
 INTENT, REFUND = re.compile(r"pi_\w{1,250}"), re.compile(r"(re|pyr)_\w{1,250}")
 """Stripe's own ids."""
@@ -39,8 +41,8 @@ async def intent_by_key(calls: Calls, key: str) -> Fields | None:
     """The PaymentIntent made under a key."""
     if INTENT.fullmatch(key):
         return await _by_id(key, calls.intent(key))
-    listed = await intents(calls, begin_of(calls, key))
-    return next((one for one in listed if _key(one) == key), None)
+    made = await intents(calls, begin_of(calls, key))
+    return next((one for one in made if _key(one) == key), None)
 
 
 async def refund_by_key(calls: Calls, key: str) -> ProviderRefund | None:
@@ -48,19 +50,30 @@ async def refund_by_key(calls: Calls, key: str) -> ProviderRefund | None:
     if REFUND.fullmatch(key):
         found = await _by_id(key, calls.refund(key))
         return objects.refund(found) if found else None
-    listed = await _refunds(calls, begin_of(calls, key))
-    return next((objects.refund(one) for one in listed if _key(one) == key), None)
+    made = await _refunds(calls, begin_of(calls, key))
+    return next((objects.refund(one) for one in made if _key(one) == key), None)
 
 
 async def charges(calls: Calls, since: datetime) -> list[ProviderCharge]:
     """All charges since an instant."""
-    listed = await intents(calls, since.timestamp())
-    return [objects.charge(one) for one in listed if objects.is_business(one)]
+    made = await intents(calls, since.timestamp())
+    return listed((one for one in made if objects.is_business(one)), objects.charge)
 
 
 async def refunds(calls: Calls, since: datetime) -> list[ProviderRefund]:
     """All refunds since an instant."""
-    return [objects.refund(one) for one in await _refunds(calls, since.timestamp())]
+    return listed(await _refunds(calls, since.timestamp()), objects.refund)
+
+
+def listed(things: Iterable[Fields], read: Callable[[Fields], Told]) -> Listed[Told]:
+    """What can be written here; the rest by name, so that one object of an unheard-of currency hides no other."""
+    told, unread = [], []
+    for thing in things:
+        try:
+            told.append(read(thing))
+        except ProviderRefused as error:
+            unread.append(Unread(ref=thing["id"], key=_key(thing), why=str(error.params["why"])))
+    return Listed(told, unread)
 
 
 async def refunds_of(calls: Calls, intent: str) -> list[ProviderRefund]:
@@ -84,9 +97,9 @@ def window(calls: Calls, since: float) -> dict[str, Any]:
     return {"limit": PAGE} | created
 
 
-def in_order(calls: Calls, since: float, listed: list[Fields]) -> list[Fields]:
+def in_order(calls: Calls, since: float, things: list[Fields]) -> list[Fields]:
     """Oldest first; within a second in the order in which they were made."""
-    made = listed[::-1] if calls.dialect.newest_first else listed
+    made = things[::-1] if calls.dialect.newest_first else things
     return sorted((one for one in made if one["created"] >= math.floor(since)), key=lambda one: int(one["created"]))
 
 
