@@ -57,11 +57,13 @@ def issue(quick: bool) -> Measured:
     amount, pairs = (2.0, 3) if quick else (6.0, 7)
     socket = platform.status(instance)["socket"]
     with platform.database(instance) as connection, scratch(instance) as database, held(instance, "worker", "provider"):
-        payments = Payments(connection)
         ratios, issued, fsyncs = [], 0, 0
-        print(f"  {asyncio.run(statements(instance, payments.take(5)))} statements per refund", flush=True)
+        at_once = int(400 * amount)
+        payments = iter(made(connection, 5 + at_once * (pairs + 1)))
+        counted_first = asyncio.run(statements(instance, list(itertools.islice(payments, 5))))
+        print(f"  {counted_first} statements per refund", flush=True)
         for turn in range(pairs + 1):
-            some = payments.take(int(400 * amount))
+            some = list(itertools.islice(payments, at_once))
             before = synced(connection)
             count, seconds = asyncio.run(refund(socket, some, amount))
             if turn:
@@ -75,21 +77,14 @@ def issue(quick: bool) -> Measured:
     return Measured(ratios)
 
 
-class Payments:
-    """Captured payments, each of a member of its own, made as they are needed."""
+def made(connection: psycopg.Connection, count: int) -> list[str]:
+    """Captured payments, each of a member of its own; their ids. The tables are analyzed, as pgbench does its own."""
+    from rtp.kit import ids
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self.connection = connection
-        self.next = 10**9
-
-    def take(self, count: int) -> list[str]:
-        """So many new ones; their ids."""
-        from rtp.kit import ids
-
-        first, self.next = self.next, self.next + count
-        rows = self.connection.execute(PAYMENTS, {"first": first, "last": self.next - 1}).fetchall()
-        self.connection.execute("ANALYZE payments")
-        return [ids.show("pay", row[0]) for row in rows]
+    first = 10**9
+    rows = connection.execute(PAYMENTS, {"first": first, "last": first + count - 1}).fetchall()
+    connection.execute("VACUUM ANALYZE users, payment_methods, payments, payment_lines")
+    return [ids.show("pay", row[0]) for row in rows]
 
 
 async def refund(socket: str, payments: list[str], amount: float) -> tuple[int, float]:
