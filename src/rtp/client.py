@@ -23,6 +23,7 @@ from rtp.client_errors import (
     not_known_there,
     of_unknown_route,
     problem_of,
+    routable,
 )
 from rtp.client_target import LOOPBACK, Target, connected
 from rtp.errors import RtpError
@@ -222,7 +223,7 @@ class Client:
         problem = problem_of(response.status_code, response.content, kind, request_id)
         if problem is None and changes and response.status_code >= 500:
             raise OutcomeUnknown(where=self.target.where, op=op_id or "op_…", why=f"answer {response.status_code}")
-        if operation and of_unknown_route(problem):
+        if operation and of_unknown_route(problem) and routable(path):
             self._refuse_unknown(operation)
         raise ApiError(problem, status=response.status_code, where=self.target.where)
 

@@ -134,6 +134,11 @@ def of_unknown_route(problem: Problem | None) -> bool:
     return problem.status == 405 or (problem.code == "not_found" and problem.params.get("noun") == "path")
 
 
+def routable(path: str) -> bool:
+    """Whether each value in a filled path is one segment of it; for any other no server has a route, however new."""
+    return "%2F" not in path and not {"", ".", ".."} & set(path.split("/")[1:])
+
+
 def not_known_there(operation: str, whoami: bytes, *, where: str, here: bool) -> OperationUnknown | None:
     """What to raise for an operation that the server does not have; None where it does not say its version."""
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from rtp.client_errors import of_unknown_route, problem_of
+from rtp.client import address
+from rtp.client_errors import of_unknown_route, problem_of, routable
 from rtp.errors import Problem
 
 
@@ -36,3 +37,8 @@ async def test_a_thing_that_is_not_there_is_no_unknown_route(api: httpx.AsyncCli
     problem = await told(api, "GET", path)
     assert problem.status == 404
     assert not of_unknown_route(problem)
+
+
+@pytest.mark.parametrize("value, can", [("a", True), ("a b@c", True), ("a/b", False), ("..", False), ("", False)])
+def test_a_value_that_is_no_segment_of_a_path_says_nothing_of_the_server(value: str, can: bool) -> None:
+    assert routable(address("/cache/{key}", {"key": value})[0]) is can
