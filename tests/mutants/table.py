@@ -6,6 +6,7 @@ from tests.mutants import invariants, returns, waiting
 from tests.mutants.mutant import Mutant
 
 _REFUNDS = "tests/refunds/test_refunds.py::"
+_DESK = "tests/refunds/test_desk.py::"
 _POLICY = "tests/refunds/test_policy.py::"
 _STATEMENTS = "tests/refunds/test_statements.py::"
 _CONNECTIONS = "tests/db/test_connections.py::"
@@ -723,9 +724,16 @@ MUTANTS: list[Mutant] = [
     Mutant(
         name="a-delivery-under-way-is-forgotten",
         file="src/rtp/webhooks/deliveries_repository.py",
-        old='deliveries.c.state != "pending", deliveries.c.id <',
-        new="deliveries.c.id <",
+        old="query.where(old, deliveries.c.settled_at < before)",
+        new="query.where(old)",
         test="tests/webhooks/test_retention.py::test_deliveries_go_after_their_own_setting_and_what_is_pending_stays",
+    ),
+    Mutant(
+        name="an-attempt-is-linked-to-the-one-before-it",
+        file="src/rtp/refunds/deciding.py",
+        old="failed if failed.retry_of is None else await service.find(frame, failed.retry_of, lock=True)",
+        new="failed",
+        test=_DESK + "test_of_all_attempts_at_one_refund_one_stands_whichever_of_the_failed_ones_is_retried",
     ),
     Mutant(
         name="a-quarter-is-dropped-before-all-of-it-is-old",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -47,6 +47,23 @@ async def test_a_resent_delivery_bears_the_same_id_and_its_attempts_are_all_kept
     shown = await post.get(f"webhooks/deliveries/{delivery['id']}")
     assert (shown["state"], shown["round"], shown["attempts"]) == ("succeeded", 2, 2)
     assert [one["number"] for one in shown["log"]] == [1, 2]
+
+
+async def test_a_resent_delivery_is_kept_for_thirty_days_from_its_last_outcome_on(
+    post: Post, receiver: Receiver, clock: FixedClock
+) -> None:
+    await post.endpoint(receiver.url)
+    await post.happen("user.created")
+    await post.relay()
+    await post.send()
+    [delivery] = await post.deliveries()
+    clock.instant = datetime.now(UTC) + timedelta(days=29)  # ids take the real clock
+    await post.write(resending.resend, Resend(delivery=delivery["id"]))
+    await post.send()
+    for days, kept in ((29, 1), (2, 0)):
+        clock.instant += timedelta(days=days)
+        await sent_jobs.sweep(post.context())
+        assert len(await post.deliveries()) == kept
 
 
 async def test_a_resend_takes_the_place_of_the_attempt_that_was_to_come(

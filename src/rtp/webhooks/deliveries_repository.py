@@ -189,7 +189,8 @@ async def forget(frame: Frame, limit: int, *, endpoint_id: UUID | None = None, b
     if endpoint_id is not None:
         query = query.where(deliveries.c.endpoint_id == endpoint_id)
     if before is not None:
-        query = query.where(deliveries.c.state != "pending", deliveries.c.id < UUID(int=_millis(before) << 80))
+        old = deliveries.c.id < UUID(int=_millis(before) << 80)  # the key goes by time; what is pending has no end yet
+        query = query.where(old, deliveries.c.settled_at < before)
     gone = await frame.execute(delete(deliveries).where(deliveries.c.id.in_(query)).returning(deliveries.c.id))
     return len(gone.all())
 
