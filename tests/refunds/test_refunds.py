@@ -120,7 +120,7 @@ async def test_one_hundred_meant_refunds_of_a_tenth_succeed_exactly_ten_times(
 
 
 async def patiently(api: httpx.AsyncClient, payment: Payment, key: str, **more: Any) -> httpx.Response:
-    """As a client asks: who waited too long for one of the ten connections was told to ask again, with the same key."""
+    """As a client asks: who waited too long for a connection was told to ask again, with the same key."""
     for _ in range(20):
         answer = await issue(api, payment, key, **more)
         if answer.json().get("code") != "database_busy":

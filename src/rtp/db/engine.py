@@ -54,7 +54,7 @@ def url_of(text: str) -> URL:
 class Database:
     """Connections of one process to one database."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
         self.engine: AsyncEngine = create_async_engine(
             url_of(url),
             pool_size=pool_size,

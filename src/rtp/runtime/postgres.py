@@ -22,7 +22,7 @@ OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "128MB",
     "synchronous_commit": "on",
     "fsync": "on",
